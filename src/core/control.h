@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* Control messages: host <-> launcher, and launcher <-> init, over SOCK_SEQPACKET.
+ *
+ * Both ends come from one build of one package, so a message is a C struct; the version and the
+ * exact size are checked all the same. Descriptors travel with SBX_CTL_RUN. Guests never hold an
+ * end of a control socket. */
+#ifndef SBX_CONTROL_H
+#define SBX_CONTROL_H
+
+#include <limits.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "err.h"
+
+#define SBX_CTL_VERSION 1
+#define SBX_CTL_FD 3    /* the launcher's end of the control socket */
+#define SBX_POLICY_FD 4 /* the memfd with the encoded policy */
+#define SBX_CTL_MAX_FDS 3
+
+/* The guest's descriptors. */
+#define SBX_GUEST_DATA_FD 3
+
+enum sbx_ctl_type {
+  SBX_CTL_READY = 1, /* launcher -> host: the policy was read */
+  SBX_CTL_FATAL,     /* launcher -> host: it cannot go on; `err` says why */
+  SBX_CTL_RUN,       /* host -> launcher: start a run; 3 fds: data, stdout, stderr */
+  SBX_CTL_TERM,      /* host -> launcher: end a run, SIGTERM first, SIGKILL grace_ms later */
+  SBX_CTL_KILL,      /* host -> launcher: end a run at once */
+  SBX_CTL_STARTED,   /* launcher -> host: the guest's execve worked */
+  SBX_CTL_FAILED,    /* launcher -> host: the guest could not be set up; the run is over */
+  SBX_CTL_EXIT,      /* launcher -> host: the guest and all its descendants are gone */
+};
+
+/* Why a guest was ended by its supervisor. */
+enum sbx_reason {
+  SBX_REASON_NONE = 0, /* it ended by itself */
+  SBX_REASON_TIMEOUT,
+  SBX_REASON_TERM, /* the host asked (abort, dispose) */
+  SBX_REASON_KILL, /* the host asked, at once (protocol error, result too large) */
+  SBX_REASON_CPU,
+  SBX_REASON_MEMORY,
+  SBX_REASON_LOST, /* its init died: the launcher cleaned up */
+};
+
+struct sbx_usage {
+  uint64_t user_us, system_us; /* CPU of the guest and its reaped descendants (getrusage(2)) */
+  uint64_t max_rss_kb;
+  uint64_t minor_faults, major_faults;
+  uint64_t voluntary_switches, involuntary_switches;
+  uint64_t read_bytes, write_bytes; /* storage, /proc/PID/io (proc(5)) */
+  uint64_t read_chars, write_chars; /* all read/write calls */
+  uint64_t peak_data_kb;            /* highest sampled VmData */
+};
+
+struct sbx_ctl_run {
+  char traceparent[56]; /* "" = none; goes into the guest's environment as TRACEPARENT */
+  char workdir[PATH_MAX];
+};
+
+struct sbx_ctl_started {
+  int32_t pid;
+  int32_t pad;
+  uint64_t start_ns; /* CLOCK_REALTIME at execve */
+};
+
+struct sbx_ctl_exit {
+  int32_t status; /* as from wait4(2) */
+  uint32_t reason;
+  uint64_t start_ns, end_ns; /* CLOCK_REALTIME */
+  struct sbx_usage usage;
+};
+
+struct sbx_ctl {
+  uint32_t version;
+  uint32_t type; /* enum sbx_ctl_type */
+  uint64_t run;  /* id chosen by the host; 0 for READY and FATAL */
+  union {
+    struct sbx_ctl_run run_args;
+    struct sbx_ctl_started started;
+    struct sbx_ctl_exit exit;
+    struct sbx_err err; /* FATAL, FAILED */
+  } u;
+};
+
+/* Bytes on the wire of a message of this type, 0 for an unknown type. */
+size_t sbx_ctl_size(uint32_t type);
+
+/* Sends one message with `nfds` descriptors (kept open). MSG_NOSIGNAL | MSG_DONTWAIT.
+ * Returns 0 or -errno (-EAGAIN: try again when writable; -EPIPE: the peer is gone). */
+int sbx_ctl_send(int sock, struct sbx_ctl *msg, const int *fds, int nfds);
+
+/* Receives one message; descriptors (O_CLOEXEC) go to fds[0..*nfds). `flags`: MSG_DONTWAIT or 0.
+ * Returns 1 for a message, 0 at end-of-file, -errno (-EAGAIN, or -EPROTO for a bad message, whose
+ * descriptors have been closed). Retries EINTR. */
+int sbx_ctl_recv(int sock, int flags, struct sbx_ctl *msg, int fds[SBX_CTL_MAX_FDS], int *nfds);
+
+#endif
