@@ -41,8 +41,9 @@
       'include_dirs': [ '<(napi_include)' ],
       'defines': [ 'NAPI_VERSION=8' ],
       'sources': [
-        'src/addon/addon.c', 'src/addon/args.c', 'src/addon/runner.c', 'src/addon/run.c',
-        'src/addon/outcome.c', 'src/addon/sampler.c',
+        'src/addon/addon.c', 'src/addon/args.c', 'src/addon/channel.c', 'src/addon/js.c',
+        'src/addon/live.c', 'src/addon/outcome.c', 'src/addon/run.c', 'src/addon/runner.c',
+        'src/addon/sampler.c', 'src/addon/stream.c',
       ],
     },
   ],

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* The addon's module: exports, the state of an environment and its end. Host process, once per
+ * main thread or worker that loads it. */
+#include "addon.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "runner.h"
+
+void sbx_check_failed(const char *file, int line, const char *what) {
+  fprintf(stderr, "%s:%d: sandbox addon: check failed: %s\n", file, line, what);
+  abort();
+}
+
+struct sbx_env *sbx_env_get(napi_env napi) {
+  void *env = NULL;
+  SBX_CHECK(napi_get_instance_data(napi, &env) == napi_ok && env);
+  return env;
+}
+
+void sbx_env_runner_gone(struct sbx_env *env) {
+  if (env->exiting && !env->runners)
+    napi_remove_async_cleanup_hook(env->hook);
+}
+
+/* The environment goes down: the process ends or a worker does, maybe terminated in mid-run.
+ * Node.js turns the event loop until the hook is removed. */
+static void clean_up(napi_async_cleanup_hook_handle hook, void *arg) {
+  struct sbx_env *env = arg;
+  (void)hook;
+  env->exiting = true;
+  for (struct sbx_runner *runner = env->runners; runner; runner = runner->next)
+    sbx_runner_abandon(runner);
+  sbx_env_runner_gone(env);
+}
+
+static void free_env(napi_env napi, void *data, void *hint) {
+  (void)napi;
+  (void)hint;
+  struct sbx_env *env = data;
+  sbx_live_free(&env->live);
+  free(env);
+}
+
+/* node_api.h defines both without a prototype. */
+NAPI_MODULE_EXPORT int32_t NODE_API_MODULE_GET_API_VERSION(void);
+NAPI_MODULE_EXPORT napi_value NAPI_MODULE_INITIALIZER(napi_env env, napi_value exports);
+
+NAPI_MODULE_INIT(/* env, exports */) {
+  const napi_property_descriptor surface[] = {
+      {"openRunner", NULL, sbx_runner_open, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"startRun", NULL, sbx_run_start, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"endRun", NULL, sbx_run_end, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"closeRunner", NULL, sbx_runner_close, NULL, NULL, NULL, napi_enumerable, NULL},
+  };
+  struct sbx_env *state = calloc(1, sizeof *state);
+  if (!state) {
+    napi_throw_error(env, "ERR_SBX_NOMEM", "Out of memory");
+    return NULL;
+  }
+  state->napi = env;
+  if (napi_get_uv_event_loop(env, &state->loop) != napi_ok ||
+      napi_set_instance_data(env, state, free_env, NULL) != napi_ok) {
+    free(state);
+    return NULL;
+  }
+  /* From here on the state belongs to the environment. */
+  if (napi_add_async_cleanup_hook(env, clean_up, state, &state->hook) != napi_ok ||
+      napi_define_properties(env, exports, sizeof surface / sizeof *surface, surface) != napi_ok)
+    return NULL;
+  return exports;
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/* A run. Host process, on the thread of the environment. */
+#include "run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../core/fd.h"
+#include "../core/proc.h"
+#include "channel.h"
+#include "stream.h"
+
+/* Asked for; the kernel caps it at net.core.wmem_max. Fewer wake-ups for large results. */
+#define SOCKET_BUFFER (1 << 20)
+
+#define SAMPLE_MS_MAX 86400000u
+
+/* A run that the launcher has not reported this long after its last deadline never will be: the
+ * launcher is stuck, or a guest of the same user id has stopped it. */
+#define BACKSTOP_MS 5000u
+
+static const napi_type_tag run_tag = {0x6b8f1f6c5b0d4e51u, 0x93c2a7e4d1f0b862u};
+
+/* The arguments of startRun. */
+struct start {
+  char *workdir, *traceparent;
+  uint64_t max_result, log_bytes, sample_ms;
+  bool collect_logs;
+  struct sbx_bytes request, input;
+  napi_ref on_done, on_logs;
+  napi_value runner_object;
+};
+
+static bool parse_start(napi_env napi, napi_value o, struct start *s) {
+  return sbx_arg_string(napi, o, "workdir", PATH_MAX - 1, &s->workdir) &&
+         sbx_arg_string(napi, o, "traceparent", sizeof((struct sbx_ctl_run *)0)->traceparent - 1,
+                        &s->traceparent) &&
+         sbx_arg_uint(napi, o, "maxResultBytes", 0, UINT32_MAX, &s->max_result) &&
+         sbx_arg_bool(napi, o, "collectLogs", &s->collect_logs) &&
+         sbx_arg_uint(napi, o, "logBytes", 0, UINT32_MAX, &s->log_bytes) &&
+         sbx_arg_uint(napi, o, "sampleMs", 0, SAMPLE_MS_MAX, &s->sample_ms) &&
+         sbx_arg_bytes(napi, o, "request", &s->request) &&
+         sbx_arg_bytes(napi, o, "input", &s->input) &&
+         sbx_arg_function(napi, o, "onDone", &s->on_done) &&
+         sbx_arg_function_opt(napi, o, "onLogs", &s->on_logs);
+}
+
+static void free_start(struct sbx_env *env, struct start *s) {
+  free(s->workdir);
+  free(s->traceparent);
+  sbx_js_unref(env, &s->on_done);
+  sbx_js_unref(env, &s->on_logs);
+}
+
+static struct sbx_ctl *make_message(const struct start *s) {
+  struct sbx_ctl *msg = calloc(1, sizeof *msg);
+  if (!msg)
+    return NULL;
+  msg->type = SBX_CTL_RUN;
+  /* Both fit: their lengths were checked as they came in. */
+  memcpy(msg->u.run_args.workdir, s->workdir, strlen(s->workdir) + 1);
+  memcpy(msg->u.run_args.traceparent, s->traceparent, strlen(s->traceparent) + 1);
+  return msg;
+}
+
+static void queue_frame(struct sbx_run *run, unsigned index, uint8_t type, struct sbx_bytes *b) {
+  sbx_frame_header(run->headers[index], type, (uint32_t)b->len);
+  run->out[index * 2] = (struct iovec){run->headers[index], SBX_FRAME_HEADER};
+  run->out[index * 2 + 1] = (struct iovec){(void *)(uintptr_t)b->data, b->len};
+}
+
+/* stdout and stderr: pipes to the ring, or /dev/null. Returns NULL or the syscall that failed. */
+static const char *open_output(struct sbx_run *run, bool collect, int *errnum) {
+  for (int i = SBX_RUN_STDOUT; i <= SBX_RUN_STDERR; i++) {
+    int ends[2] = {-1, -1};
+    if (!collect) {
+      if ((ends[1] = open("/dev/null", O_WRONLY | O_CLOEXEC)) < 0) {
+        *errnum = errno;
+        return "open";
+      }
+    } else if (pipe2(ends, O_CLOEXEC) != 0) {
+      *errnum = errno;
+      return "pipe2";
+    }
+    run->guest_fds[1 + i] = ends[1];
+    if (collect && (*errnum = -sbx_stream_open(run, (enum sbx_stream_kind)i, ends[0])) != 0)
+      return "poll";
+  }
+  return NULL;
+}
+
+/* All descriptors of the run. Returns as open_output. */
+static const char *open_streams(struct sbx_run *run, bool collect, int *errnum) {
+  int pair[2], size = SOCKET_BUFFER;
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+    *errnum = errno;
+    return "socketpair";
+  }
+  run->guest_fds[0] = pair[1];
+  /* Best effort: only speed depends on them. */
+  setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+  setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+  if ((*errnum = -sbx_stream_open(run, SBX_RUN_DATA, pair[0])) != 0)
+    return "poll";
+  return open_output(run, collect, errnum);
+}
+
+/* Closes the handles and frees all but the struct, which goes with the last handle. */
+static void release(struct sbx_run *run) {
+  struct sbx_env *env = run->runner->env;
+  for (int i = 0; i < SBX_RUN_STREAMS; i++)
+    sbx_stream_close(&run->streams[i]);
+  for (int i = 0; i < SBX_CTL_MAX_FDS; i++)
+    sbx_fd_close(&run->guest_fds[i]);
+  free(run->message);
+  run->message = NULL;
+  sbx_frame_parser_free(&run->parser);
+  sbx_outcome_free(&run->outcome);
+  sbx_js_unref(env, &run->on_done);
+  sbx_js_unref(env, &run->on_logs);
+  sbx_js_unref(env, &run->runner_object);
+  sbx_js_unref(env, &run->request);
+  sbx_js_unref(env, &run->input);
+  sbx_js_context_free(env, &run->context);
+  sbx_box_detach(&run->box);
+  sbx_run_unref(run);
+}
+
+static void on_sampler_closed(uv_handle_t *handle) {
+  struct sbx_sampler *sampler = handle->data;
+  struct sbx_run *run = (struct sbx_run *)((char *)sampler - offsetof(struct sbx_run, sampler));
+  sbx_run_unref(run);
+}
+
+static void on_backstop_closed(uv_handle_t *handle) {
+  sbx_run_unref(handle->data);
+}
+
+static void on_backstop(uv_timer_t *timer) {
+  struct sbx_run *run = timer->data;
+  struct sbx_runner *runner = run->runner;
+  if (runner->env->exiting)
+    return;
+  /* The event loop may have been blocked, and timers come before descriptors: look first. The run
+   * stays allocated at least until its timer is closed, which happens in a later callback. */
+  if (!sbx_channel_receive(runner, INT_MAX))
+    sbx_runner_lost(runner);
+  else if (run->id != 0)
+    sbx_runner_force(runner);
+}
+
+static void close_timers(struct sbx_run *run) {
+  uv_close((uv_handle_t *)&run->backstop, on_backstop_closed);
+  if (run->sampler.interval_ms > 0)
+    sbx_sampler_close(&run->sampler, on_sampler_closed);
+}
+
+void sbx_run_unref(struct sbx_run *run) {
+  if (--run->refs > 0)
+    return;
+  struct sbx_runner *runner = run->runner;
+  sbx_sampler_free(&run->sampler);
+  free(run);
+  sbx_runner_unref(runner);
+}
+
+static void drop_box(void *target) {
+  struct sbx_run *run = target;
+  run->box = NULL;
+}
+
+static struct sbx_run *new_run(struct sbx_runner *runner, const struct start *s) {
+  struct sbx_run *run = calloc(1, sizeof *run);
+  if (!run)
+    return NULL;
+  run->runner = runner;
+  run->refs = 1;
+  run->guest_fds[0] = run->guest_fds[1] = run->guest_fds[2] = -1;
+  sbx_frame_parser_init_host(&run->parser, (uint32_t)s->max_result);
+  run->outcome.sampler = &run->sampler;
+  run->message = make_message(s);
+  if (s->collect_logs)
+    run->outcome.logs =
+        sbx_logring_new(s->log_bytes, s->on_logs ? sbx_live_add : NULL, &runner->env->live);
+  if (!run->message || (s->collect_logs && !run->outcome.logs)) {
+    free(run->message);
+    sbx_logring_free(run->outcome.logs);
+    free(run);
+    return NULL;
+  }
+  runner->refs++;
+  uv_timer_init(runner->env->loop, &run->backstop); /* Cannot fail. */
+  uv_unref((uv_handle_t *)&run->backstop);
+  run->backstop.data = run;
+  run->refs++;
+  if (s->sample_ms > 0) {
+    sbx_sampler_init(&run->sampler, runner->env->loop, s->sample_ms);
+    run->refs++;
+  }
+  return run;
+}
+
+/* The part of startRun that must not fail halfway. Returns the Run, or NULL with an exception
+ * pending and nothing but `start` left to free. */
+static napi_value launch(napi_env napi, struct sbx_runner *runner, struct start *s) {
+  struct sbx_run *run = new_run(runner, s);
+  if (!run) {
+    sbx_throw(napi, "ERR_SBX_NOMEM", 0, NULL, "Out of memory");
+    return NULL;
+  }
+  int errnum = 0;
+  queue_frame(run, 0, SBX_FRAME_REQUEST, &s->request);
+  queue_frame(run, 1, SBX_FRAME_INPUT, &s->input);
+  napi_value object = NULL;
+  const char *syscall = open_streams(run, s->collect_logs, &errnum);
+  if (syscall) {
+    sbx_throw_errno(napi, errnum, syscall);
+    goto fail;
+  }
+  /* Small inputs are in the socket by now; only what is left needs its memory kept. */
+  if (run->out_at < 4 &&
+      (napi_create_reference(napi, s->request.value, 1, &run->request) != napi_ok ||
+       napi_create_reference(napi, s->input.value, 1, &run->input) != napi_ok))
+    goto refused;
+  run->context = sbx_js_context(napi, "SANDBOXRUN");
+  object = sbx_box_new(napi, &run_tag, run, drop_box, &run->box);
+  if (!run->context || !object ||
+      napi_create_reference(napi, s->runner_object, 1, &run->runner_object) != napi_ok)
+    goto refused;
+  run->on_done = s->on_done;
+  run->on_logs = s->on_logs;
+  s->on_done = s->on_logs = NULL;
+  uv_timer_start(&run->backstop, on_backstop, runner->allowed_ms + BACKSTOP_MS, 0);
+  sbx_channel_add(runner, run);
+  return object;
+refused: /* Does nothing when the engine has an exception of its own pending. */
+  sbx_throw(napi, "ERR_SBX_NOMEM", 0, NULL, "Out of memory");
+fail:
+  close_timers(run);
+  release(run);
+  return NULL;
+}
+
+napi_value sbx_run_start(napi_env napi, napi_callback_info info) {
+  struct start s = {0};
+  napi_value args[2], object = NULL;
+  if (!sbx_args(napi, info, 2, args) || !sbx_arg_options(napi, args[1]))
+    return NULL;
+  struct sbx_env *env = sbx_env_get(napi);
+  s.runner_object = args[0];
+  /* The runner is looked up last: a getter among the options may have closed it. */
+  if (parse_start(napi, args[1], &s)) {
+    struct sbx_runner *runner = sbx_runner_get(napi, args[0]);
+    if (runner)
+      object = launch(napi, runner, &s);
+  }
+  free_start(env, &s);
+  return object;
+}
+
+napi_value sbx_run_end(napi_env napi, napi_callback_info info) {
+  napi_value args[2];
+  bool now;
+  if (!sbx_args(napi, info, 2, args))
+    return NULL;
+  struct sbx_box *box = sbx_box_get(napi, &run_tag, args[0], "Run");
+  if (!box)
+    return NULL;
+  if (napi_get_value_bool(napi, args[1], &now) != napi_ok) {
+    napi_throw_type_error(napi, "ERR_INVALID_ARG_TYPE", "The second argument must be a boolean");
+    return NULL;
+  }
+  struct sbx_run *run = box->target;
+  if (run && now)
+    sbx_channel_kill(run);
+  else if (run)
+    sbx_channel_term(run);
+  return NULL;
+}
+
+void sbx_run_started(struct sbx_run *run, const struct sbx_ctl_started *started) {
+  run->outcome.pid = started->pid;
+  run->outcome.start_ns = started->start_ns;
+  if (run->sampler.interval_ms > 0)
+    sbx_sampler_start(&run->sampler, started->pid);
+}
+
+void sbx_run_settle(struct sbx_run *run) {
+  struct sbx_env *env = run->runner->env;
+  /* First out of the runner's list: JavaScript, called below, may end or start runs. */
+  sbx_channel_remove(run);
+  close_timers(run);
+  /* The data socket first: its last LOG frames are older than the end of the output. */
+  sbx_stream_drain(&run->streams[SBX_RUN_DATA]);
+  sbx_stream_drain(&run->streams[SBX_RUN_STDOUT]);
+  sbx_stream_drain(&run->streams[SBX_RUN_STDERR]);
+  if (run->outcome.logs) {
+    sbx_logring_finish(run->outcome.logs, (double)sbx_now_real_ns() / 1e6);
+    sbx_live_flush(env, run->context, run->on_logs);
+  }
+  sbx_box_detach(&run->box);
+  sbx_js_call(env, run->context, run->on_done, sbx_outcome_build, &run->outcome);
+  release(run);
+}
+
+void sbx_run_abandon(struct sbx_run *run) {
+  sbx_channel_remove(run);
+  close_timers(run);
+  release(run);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* Descriptors with an owner, and reads and writes that finish. */
+#include "fd.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+void sbx_fd_close(int *fd) {
+  int saved = errno;
+  if (*fd >= 0)
+    close(*fd);
+  *fd = -1;
+  errno = saved;
+}
+
+int sbx_fd_steal(int *fd) {
+  int taken = *fd;
+  *fd = -1;
+  return taken;
+}
+
+ssize_t sbx_read_full(int fd, void *buf, size_t n) {
+  size_t done = 0;
+  while (done < n) {
+    ssize_t r = read(fd, (char *)buf + done, n - done);
+    if (r < 0 && errno == EINTR)
+      continue;
+    if (r < 0)
+      return -errno;
+    if (r == 0)
+      break;
+    done += (size_t)r;
+  }
+  return (ssize_t)done;
+}
+
+int sbx_write_full(int fd, const void *buf, size_t n) {
+  size_t done = 0;
+  while (done < n) {
+    ssize_t w = write(fd, (const char *)buf + done, n - done);
+    if (w < 0 && errno == EINTR)
+      continue;
+    if (w < 0)
+      return -errno;
+    done += (size_t)w;
+  }
+  return 0;
+}
