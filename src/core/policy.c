@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* The policy's encoding: a head of fixed numbers, then length-prefixed strings. */
+#include "policy.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Everything of fixed size, in the byte order of the machine: both ends run on it. */
+struct head {
+  uint32_t magic, version;
+  uint32_t argc, envc;
+  uint64_t timeout_ms, grace_ms, cpu_ms, memory_bytes, data_bytes, max_files, max_file_bytes;
+};
+
+static uint32_t count(char *const *list) {
+  uint32_t n = 0;
+  while (list && list[n])
+    n++;
+  return n;
+}
+
+static size_t string_room(const char *s) {
+  return sizeof(uint32_t) + strlen(s) + 1;
+}
+
+static size_t list_room(char *const *list) {
+  size_t room = 0;
+  for (; list && *list; list++)
+    room += string_room(*list);
+  return room;
+}
+
+static uint8_t *put_string(uint8_t *at, const char *s) {
+  uint32_t n = (uint32_t)strlen(s) + 1;
+  memcpy(at, &n, sizeof n);
+  memcpy(at + sizeof n, s, n);
+  return at + sizeof n + n;
+}
+
+static uint8_t *put_list(uint8_t *at, char *const *list) {
+  for (; list && *list; list++)
+    at = put_string(at, *list);
+  return at;
+}
+
+int sbx_policy_encode(const struct sbx_policy *policy, uint8_t **out, size_t *out_len,
+                      struct sbx_err *err) {
+  if (!policy->exec_path)
+    return sbx_err_set(err, SBX_STAGE_POLICY, EINVAL, "the policy names no runtime to execute");
+  struct head head = {
+      .magic = SBX_POLICY_MAGIC,
+      .version = SBX_POLICY_VERSION,
+      .argc = count(policy->argv),
+      .envc = count(policy->env),
+      .timeout_ms = policy->timeout_ms,
+      .grace_ms = policy->grace_ms,
+      .cpu_ms = policy->cpu_ms,
+      .memory_bytes = policy->memory_bytes,
+      .data_bytes = policy->data_bytes,
+      .max_files = policy->max_files,
+      .max_file_bytes = policy->max_file_bytes,
+  };
+  size_t n = sizeof head + string_room(policy->exec_path) + list_room(policy->argv) +
+             list_room(policy->env);
+  if (n > SBX_POLICY_MAX_BYTES || head.argc > SBX_POLICY_MAX_STRINGS ||
+      head.envc > SBX_POLICY_MAX_STRINGS)
+    return sbx_err_set(err, SBX_STAGE_POLICY, E2BIG,
+                       "the policy takes %zu bytes, at most %u are allowed; allow fewer or shorter "
+                       "environment variables",
+                       n, SBX_POLICY_MAX_BYTES);
+  uint8_t *bytes = malloc(n);
+  if (!bytes)
+    return sbx_err_set(err, SBX_STAGE_POLICY, ENOMEM, "no memory for the policy");
+  memcpy(bytes, &head, sizeof head);
+  uint8_t *at = put_string(bytes + sizeof head, policy->exec_path);
+  at = put_list(at, policy->argv);
+  put_list(at, policy->env);
+  *out = bytes;
+  *out_len = n;
+  return 0;
+}
+
+struct reader {
+  const uint8_t *at;
+  size_t left;
+};
+
+/* A copy of the next string; NULL with *errnum set when it is cut short or not terminated. */
+static char *get_string(struct reader *in, int *errnum) {
+  uint32_t n;
+  *errnum = EINVAL;
+  if (in->left < sizeof n)
+    return NULL;
+  memcpy(&n, in->at, sizeof n);
+  in->at += sizeof n;
+  in->left -= sizeof n;
+  if (n == 0 || n > in->left || memchr(in->at, '\0', n) != in->at + n - 1)
+    return NULL;
+  char *copy = malloc(n);
+  if (!copy) {
+    *errnum = ENOMEM;
+    return NULL;
+  }
+  memcpy(copy, in->at, n);
+  in->at += n;
+  in->left -= n;
+  return copy;
+}
+
+static char **get_list(struct reader *in, uint32_t n, int *errnum) {
+  /* A string takes at least five bytes, so a false count cannot ask for much memory. */
+  *errnum = EINVAL;
+  if (n > SBX_POLICY_MAX_STRINGS || n > in->left / (sizeof(uint32_t) + 1))
+    return NULL;
+  char **list = calloc((size_t)n + 1, sizeof *list);
+  *errnum = list ? 0 : ENOMEM;
+  for (uint32_t i = 0; list && i < n; i++)
+    if (!(list[i] = get_string(in, errnum))) {
+      while (i > 0)
+        free(list[--i]);
+      free(list);
+      return NULL;
+    }
+  return list;
+}
+
+static int bad(struct sbx_policy *policy, struct sbx_err *err, int errnum, const char *field) {
+  sbx_policy_free(policy);
+  return sbx_err_set(err, SBX_STAGE_POLICY, errnum, "the encoded policy is damaged at %s", field);
+}
+
+int sbx_policy_decode(const uint8_t *bytes, size_t n, struct sbx_policy *policy,
+                      struct sbx_err *err) {
+  struct head head;
+  int errnum = EINVAL;
+  memset(policy, 0, sizeof *policy);
+  if (n < sizeof head || n > SBX_POLICY_MAX_BYTES)
+    return bad(policy, err, EINVAL, "its length");
+  memcpy(&head, bytes, sizeof head);
+  if (head.magic != SBX_POLICY_MAGIC || head.version != SBX_POLICY_VERSION)
+    return bad(policy, err, EINVAL, "its magic number or version");
+  struct reader in = {bytes + sizeof head, n - sizeof head};
+  if (!(policy->exec_path = get_string(&in, &errnum)))
+    return bad(policy, err, errnum, "exec_path");
+  if (policy->exec_path[0] != '/')
+    return bad(policy, err, EINVAL, "exec_path (not absolute)");
+  if (head.argc == 0 || !(policy->argv = get_list(&in, head.argc, &errnum)))
+    return bad(policy, err, errnum, "argv");
+  if (!(policy->env = get_list(&in, head.envc, &errnum)))
+    return bad(policy, err, errnum, "env");
+  if (in.left != 0)
+    return bad(policy, err, EINVAL, "its end");
+  if (head.timeout_ms == 0)
+    return bad(policy, err, EINVAL, "timeout_ms");
+  policy->timeout_ms = head.timeout_ms;
+  policy->grace_ms = head.grace_ms;
+  policy->cpu_ms = head.cpu_ms;
+  policy->memory_bytes = head.memory_bytes;
+  policy->data_bytes = head.data_bytes;
+  policy->max_files = head.max_files;
+  policy->max_file_bytes = head.max_file_bytes;
+  return 0;
+}
+
+static void free_list(char **list) {
+  for (char **s = list; s && *s; s++)
+    free(*s);
+  free(list);
+}
+
+void sbx_policy_free(struct sbx_policy *policy) {
+  free(policy->exec_path);
+  free_list(policy->argv);
+  free_list(policy->env);
+  memset(policy, 0, sizeof *policy);
+}
