@@ -3,9 +3,14 @@
  * main thread or worker that loads it. */
 #include "addon.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
+#include "../core/fd.h"
+#include "lookup.h"
+#include "message.h"
 #include "runner.h"
 
 void sbx_check_failed(const char *file, int line, const char *what) {
@@ -43,6 +48,42 @@ static void free_env(napi_env napi, void *data, void *hint) {
   free(env);
 }
 
+/* What is wrong with { pattern }, one of permissions.network's; null when nothing is. */
+static napi_value check_host(napi_env napi, napi_callback_info info) {
+  napi_value options, result = NULL;
+  char *pattern = NULL;
+  if (!sbx_args(napi, info, 1, &options) || !sbx_arg_options(napi, options) ||
+      !sbx_arg_string(napi, options, "pattern", 65536, &pattern))
+    return NULL;
+  const char *why = sbx_netrules_check(pattern);
+  free(pattern);
+  napi_status status = why ? napi_create_string_utf8(napi, why, NAPI_AUTO_LENGTH, &result)
+                           : napi_get_null(napi, &result);
+  return status == napi_ok ? result : NULL;
+}
+
+/* The two ends of a new socket, as numbers which the caller owns: for a debugger's channel. */
+static napi_value make_pair(napi_env napi, napi_callback_info info) {
+  (void)info;
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+    sbx_throw_errno(napi, errno, "socketpair");
+    return NULL;
+  }
+  napi_value list = NULL, number;
+  napi_status status = napi_create_array_with_length(napi, 2, &list);
+  for (uint32_t i = 0; status == napi_ok && i < 2; i++) {
+    status = napi_create_int32(napi, pair[i], &number);
+    if (status == napi_ok)
+      status = napi_set_element(napi, list, i, number);
+  }
+  if (status == napi_ok)
+    return list;
+  sbx_fd_close(&pair[0]);
+  sbx_fd_close(&pair[1]);
+  return NULL;
+}
+
 /* node_api.h defines both without a prototype. */
 NAPI_MODULE_EXPORT int32_t NODE_API_MODULE_GET_API_VERSION(void);
 NAPI_MODULE_EXPORT napi_value NAPI_MODULE_INITIALIZER(napi_env env, napi_value exports);
@@ -53,6 +94,12 @@ NAPI_MODULE_INIT(/* env, exports */) {
       {"startRun", NULL, sbx_run_start, NULL, NULL, NULL, napi_enumerable, NULL},
       {"endRun", NULL, sbx_run_end, NULL, NULL, NULL, napi_enumerable, NULL},
       {"closeRunner", NULL, sbx_runner_close, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"runnerSpares", NULL, sbx_runner_spares, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"runnerMemory", NULL, sbx_runner_memory, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"answerLookup", NULL, sbx_lookup_answer, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"makePair", NULL, make_pair, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"sendMessage", NULL, sbx_message_send, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"checkHost", NULL, check_host, NULL, NULL, NULL, napi_enumerable, NULL},
   };
   struct sbx_env *state = calloc(1, sizeof *state);
   if (!state) {

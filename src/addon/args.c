@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "text.h"
+
 /* What a policy may hold (core/policy.h): no single string is longer than all of it. */
 #define STRING_MAX ((size_t)8 << 20)
 #define STRINGS_MAX 65536u
@@ -92,6 +94,16 @@ bool sbx_arg_uint(napi_env napi, napi_value object, const char *key, uint64_t mi
   return true;
 }
 
+bool sbx_arg_uint_opt(napi_env napi, napi_value object, const char *key, uint64_t min, uint64_t max,
+                      uint64_t *out) {
+  napi_value value;
+  napi_valuetype type;
+  *out = 0;
+  if (get(napi, object, key, &value, &type) && type == napi_undefined)
+    return true;
+  return sbx_arg_uint(napi, object, key, min, max, out);
+}
+
 bool sbx_arg_bool(napi_env napi, napi_value object, const char *key, bool *out) {
   napi_value value;
   napi_valuetype type;
@@ -99,6 +111,15 @@ bool sbx_arg_bool(napi_env napi, napi_value object, const char *key, bool *out) 
       napi_get_value_bool(napi, value, out) == napi_ok)
     return true;
   return bad_type(napi, key, "a boolean");
+}
+
+bool sbx_arg_bool_opt(napi_env napi, napi_value object, const char *key, bool *out) {
+  napi_value value;
+  napi_valuetype type;
+  *out = false;
+  if (get(napi, object, key, &value, &type) && type == napi_undefined)
+    return true;
+  return sbx_arg_bool(napi, object, key, out);
 }
 
 /* The UTF-8 of a string value. */
@@ -160,6 +181,28 @@ void sbx_strings_free(char **strings) {
   for (char **s = strings; s && *s; s++)
     free(*s);
   free(strings);
+}
+
+bool sbx_arg_text(napi_env napi, napi_value object, const char *key, struct sbx_bytes *out) {
+  napi_valuetype type;
+  if (!get(napi, object, key, &out->value, &type) || type != napi_string)
+    return sbx_arg_bytes(napi, object, key, out);
+  if (!sbx_text_take(napi, out->value, &out->copy, &out->len)) {
+    napi_throw_error(napi, "ERR_SBX_NOMEM", "Out of memory");
+    return false;
+  }
+  out->value = NULL;
+  out->data = out->copy;
+  return out->len <= UINT32_MAX || bad_value(napi, key, "shorter");
+}
+
+bool sbx_arg_bytes_opt(napi_env napi, napi_value object, const char *key, struct sbx_bytes *out) {
+  napi_value value;
+  napi_valuetype type;
+  *out = (struct sbx_bytes){0};
+  if (get(napi, object, key, &value, &type) && type == napi_undefined)
+    return true;
+  return sbx_arg_bytes(napi, object, key, out);
 }
 
 bool sbx_arg_bytes(napi_env napi, napi_value object, const char *key, struct sbx_bytes *out) {

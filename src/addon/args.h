@@ -31,7 +31,14 @@ bool sbx_arg_function_opt(napi_env napi, napi_value object, const char *key, nap
 bool sbx_arg_uint(napi_env napi, napi_value object, const char *key, uint64_t min, uint64_t max,
                   uint64_t *out);
 
+/* The same, but undefined is allowed and leaves 0. */
+bool sbx_arg_uint_opt(napi_env napi, napi_value object, const char *key, uint64_t min, uint64_t max,
+                      uint64_t *out);
+
 bool sbx_arg_bool(napi_env napi, napi_value object, const char *key, bool *out);
+
+/* The same, but undefined is allowed and is false. */
+bool sbx_arg_bool_opt(napi_env napi, napi_value object, const char *key, bool *out);
 
 /* A string of at most `max` bytes of UTF-8 without NUL; malloc'ed, the caller frees it. */
 bool sbx_arg_string(napi_env napi, napi_value object, const char *key, size_t max, char **out);
@@ -46,7 +53,14 @@ struct sbx_bytes {
   napi_value value;
   const uint8_t *data;
   size_t len;
+  uint8_t *copy; /* of a text: malloc'ed, the caller frees it */
 };
 bool sbx_arg_bytes(napi_env napi, napi_value object, const char *key, struct sbx_bytes *out);
+
+/* The same, but undefined is allowed and leaves out->value NULL. */
+bool sbx_arg_bytes_opt(napi_env napi, napi_value object, const char *key, struct sbx_bytes *out);
+
+/* The same, or a string, whose UTF-8 is copied. */
+bool sbx_arg_text(napi_env napi, napi_value object, const char *key, struct sbx_bytes *out);
 
 #endif

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "../core/fd.h"
+#include "lookup.h"
 
 /* Asked for; the kernel caps it at net.core.wmem_max. */
 #define SOCKET_BUFFER (1 << 20)
@@ -47,7 +48,8 @@ static int send_short(struct sbx_run *run, uint32_t type) {
 static int send_pending(struct sbx_run *run) {
   int rc;
   if (run->message) {
-    rc = sbx_ctl_send(run->runner->control_fd, run->message, run->guest_fds, SBX_CTL_MAX_FDS);
+    int nfds = run->guest_fds[SBX_CTL_RUN_FDS] < 0 ? SBX_CTL_RUN_FDS : SBX_CTL_MAX_FDS;
+    rc = sbx_ctl_send(run->runner->control_fd, run->message, run->guest_fds, nfds);
     if (rc != 0)
       return rc;
     free(run->message);
@@ -61,7 +63,7 @@ static int send_pending(struct sbx_run *run) {
   if (run->want_kill && (rc = send_short(run, SBX_CTL_KILL)) != 0)
     return rc;
   run->want_kill = false;
-  return 0;
+  return sbx_lookup_send(run);
 }
 
 static void dequeue(struct sbx_run *run) {
@@ -157,6 +159,11 @@ void sbx_channel_kill(struct sbx_run *run) {
   enqueue(run);
 }
 
+void sbx_channel_grant(struct sbx_run *run) {
+  if (run->id != 0)
+    enqueue(run);
+}
+
 /* The socket has room, or refuses the first in line for another reason: too many descriptors in
  * flight (ETOOMANYREFS, unix(7)) or no memory. Such a run never reached the launcher. */
 static void handle_room(struct sbx_runner *runner) {
@@ -218,9 +225,23 @@ static bool handle_message(struct sbx_runner *runner, const struct sbx_ctl *msg)
       sbx_run_settle(run);
     }
     return true;
+  case SBX_CTL_GRANTED:
+    if (run)
+      sbx_lookup_granted(run, &msg->u.grant);
+    return true;
+  case SBX_CTL_NET:
+    if (run) {
+      run->outcome.has_net = true;
+      run->outcome.net = msg->u.net;
+    }
+    return true;
+  case SBX_CTL_SPARES:
+    runner->spares = msg->u.spares.n;
+    return true;
   case SBX_CTL_RUN:
   case SBX_CTL_TERM:
   case SBX_CTL_KILL:
+  case SBX_CTL_GRANT:
     return false;
   }
   return false;

@@ -29,4 +29,7 @@ void sbx_channel_remove(struct sbx_run *run);
 void sbx_channel_term(struct sbx_run *run);
 void sbx_channel_kill(struct sbx_run *run);
 
+/* The run has lookups to be granted. */
+void sbx_channel_grant(struct sbx_run *run);
+
 #endif

@@ -51,16 +51,16 @@ bool sbx_live_enough(const struct sbx_live *live) {
   return live->count >= SBX_LIVE_LINES_ENOUGH || live->used >= SBX_LIVE_BYTES_ENOUGH;
 }
 
-static bool push_line(napi_env napi, napi_value array, uint32_t index, double time_ms, int level,
-                      const char *text, size_t len) {
+bool sbx_live_push(napi_env napi, napi_value array, uint32_t index,
+                   const struct sbx_log_line *line) {
   napi_handle_scope scope;
   if (napi_open_handle_scope(napi, &scope) != napi_ok)
     return false;
   napi_value row, time, number, string;
   bool ok = napi_create_array_with_length(napi, 3, &row) == napi_ok &&
-            napi_create_double(napi, time_ms, &time) == napi_ok &&
-            napi_create_int32(napi, level, &number) == napi_ok &&
-            napi_create_string_utf8(napi, text, len, &string) == napi_ok &&
+            napi_create_double(napi, line->time_ms, &time) == napi_ok &&
+            napi_create_int32(napi, (int)line->level, &number) == napi_ok &&
+            napi_create_string_utf8(napi, line->text, line->len, &string) == napi_ok &&
             napi_set_element(napi, row, 0, time) == napi_ok &&
             napi_set_element(napi, row, 1, number) == napi_ok &&
             napi_set_element(napi, row, 2, string) == napi_ok &&
@@ -76,17 +76,19 @@ static napi_value build_batch(struct sbx_env *env, void *arg) {
   if (napi_create_array(env->napi, &array) != napi_ok)
     return NULL;
   for (size_t i = 0; i < live->count; i++) {
-    const struct sbx_live_line *line = &live->lines[i];
-    if (!push_line(env->napi, array, (uint32_t)i, line->time_ms, (int)line->level,
-                   live->text + line->at, line->len))
+    const struct sbx_live_line *at = &live->lines[i];
+    const struct sbx_log_line line = {
+        .time_ms = at->time_ms, .level = at->level, .text = live->text + at->at, .len = at->len};
+    if (!sbx_live_push(env->napi, array, (uint32_t)i, &line))
       return NULL;
   }
   if (live->missed > 0) {
     char text[96];
     int len = snprintf(text, sizeof text, "[%zu more lines came too fast to be shown live]",
                        live->missed);
-    if (!push_line(env->napi, array, (uint32_t)live->count, live->missed_ms, SBX_LOG_WARN, text,
-                   (size_t)len))
+    const struct sbx_log_line line = {
+        .time_ms = live->missed_ms, .level = SBX_LOG_WARN, .text = text, .len = (size_t)len};
+    if (!sbx_live_push(env->napi, array, (uint32_t)live->count, &line))
       return NULL;
   }
   /* Emptied before JavaScript runs: what it calls may not find half a batch. */

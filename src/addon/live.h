@@ -44,6 +44,10 @@ bool sbx_live_enough(const struct sbx_live *live);
 /* Calls `on_logs` with the batch, if there is one, and empties it. `on_logs` may be NULL. */
 void sbx_live_flush(struct sbx_env *env, napi_async_context context, napi_ref on_logs);
 
+/* `array[index] = [timeMs, level, text]`. */
+bool sbx_live_push(napi_env napi, napi_value array, uint32_t index,
+                   const struct sbx_log_line *line);
+
 /* Frees the memory. */
 void sbx_live_free(struct sbx_live *live);
 

@@ -3,12 +3,16 @@
 #include "outcome.h"
 
 #include <math.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
 #include "../core/proc.h"
+#include "../core/netaddr.h"
 #include "js.h"
+#include "lookup.h"
+#include "text.h"
 
 /* A Buffer around foreign memory costs a finalizer and a backing store; below this a copy is
  * cheaper. */
@@ -104,8 +108,7 @@ static void free_memory(napi_env napi, void *data, void *hint) {
   free(data);
 }
 
-/* A Buffer of a payload, or null when it never came. Large memory moves into the Buffer. */
-static napi_value to_buffer(napi_env napi, struct sbx_payload *payload) {
+napi_value sbx_payload_buffer(napi_env napi, struct sbx_payload *payload) {
   napi_value value = NULL;
   if (!payload->present)
     return napi_get_null(napi, &value) == napi_ok ? value : NULL;
@@ -133,7 +136,7 @@ static napi_value build_spans(napi_env napi, struct sbx_outcome *o) {
   if (napi_create_array_with_length(napi, o->span_count, &array) != napi_ok)
     return NULL;
   for (size_t i = 0; i < o->span_count; i++) {
-    napi_value span = to_buffer(napi, &o->spans[i]);
+    napi_value span = sbx_payload_buffer(napi, &o->spans[i]);
     if (!span || napi_set_element(napi, array, (uint32_t)i, span) != napi_ok)
       return NULL;
   }
@@ -160,7 +163,8 @@ static bool push_log(napi_env napi, napi_value array, uint32_t index,
   return ok;
 }
 
-static napi_value build_logs(napi_env napi, const struct sbx_logring *logs) {
+static napi_value build_logs(napi_env napi, const struct sbx_outcome *o) {
+  const struct sbx_logring *logs = o->logs;
   struct sbx_log_line line;
   uint64_t cursor = 0;
   uint32_t index = 0;
@@ -168,7 +172,7 @@ static napi_value build_logs(napi_env napi, const struct sbx_logring *logs) {
   if (napi_create_array(napi, &array) != napi_ok)
     return NULL;
   while (logs && sbx_logring_next(logs, &cursor, &line)) {
-    if (!push_log(napi, array, index++, &line))
+    if (!(o->log_rows ? sbx_live_push : push_log)(napi, array, index++, &line))
       return NULL;
   }
   return array;
@@ -220,6 +224,56 @@ static napi_value build_samples(napi_env napi, const struct sbx_sampler *sampler
   return array;
 }
 
+static bool push_seen(napi_env napi, napi_value array, uint32_t index,
+                      const struct sbx_net_seen *seen) {
+  napi_handle_scope scope;
+  if (napi_open_handle_scope(napi, &scope) != napi_ok)
+    return false;
+  char text[INET6_ADDRSTRLEN];
+  napi_value row, address, port, verdict, count;
+  sbx_netaddr_print(seen->ip, text, sizeof text);
+  bool ok = napi_create_array_with_length(napi, 4, &row) == napi_ok &&
+            napi_create_string_utf8(napi, text, NAPI_AUTO_LENGTH, &address) == napi_ok &&
+            napi_create_uint32(napi, seen->port, &port) == napi_ok &&
+            napi_create_string_utf8(napi, sbx_verdict_name(seen->verdict), NAPI_AUTO_LENGTH,
+                                    &verdict) == napi_ok &&
+            napi_create_uint32(napi, seen->count, &count) == napi_ok &&
+            napi_set_element(napi, row, 0, address) == napi_ok &&
+            napi_set_element(napi, row, 1, port) == napi_ok &&
+            napi_set_element(napi, row, 2, verdict) == napi_ok &&
+            napi_set_element(napi, row, 3, count) == napi_ok &&
+            napi_set_element(napi, array, index, row) == napi_ok;
+  napi_close_handle_scope(napi, scope);
+  return ok;
+}
+
+/* A Buffer where there can be no such string: it is too long for V8. */
+static napi_value to_text(napi_env napi, struct sbx_payload *p) {
+  napi_value text = p->present ? sbx_text_make(napi, p->data, p->len) : NULL;
+  if (!text)
+    return sbx_payload_buffer(napi, p);
+  free(p->data);
+  p->data = NULL;
+  p->len = 0;
+  return text;
+}
+
+static napi_value build_net(napi_env napi, const struct sbx_outcome *o) {
+  napi_value seen = NULL;
+  if (napi_create_array_with_length(napi, o->net.n, &seen) != napi_ok)
+    return NULL;
+  for (uint32_t i = 0; i < o->net.n; i++)
+    if (!push_seen(napi, seen, i, &o->net.seen[i]))
+      return NULL;
+  struct sbx_obj net = sbx_obj_new(napi);
+  sbx_obj_num(&net, "allowed", (double)o->net.allowed);
+  sbx_obj_num(&net, "refused", (double)o->net.refused);
+  sbx_obj_num(&net, "unlisted", (double)o->net.unlisted);
+  sbx_obj_put(&net, "seen", seen);
+  sbx_obj_put(&net, "names", sbx_lookup_refused(napi, o->lookups));
+  return sbx_obj_end(&net);
+}
+
 static const char *reason_name(uint32_t reason) {
   static const char *const names[] = {"none", "timeout", "term", "kill", "cpu", "memory", "lost"};
   return reason < sizeof names / sizeof *names ? names[reason] : "lost";
@@ -258,18 +312,29 @@ napi_value sbx_outcome_build(struct sbx_env *env, void *arg) {
   put_end(&obj, o);
   sbx_obj_str(&obj, "protocolError", o->protocol_error);
   sbx_obj_bool(&obj, "tooLarge", o->too_large);
-  sbx_obj_put(&obj, "result", to_buffer(napi, &o->result));
-  sbx_obj_put(&obj, "error", to_buffer(napi, &o->error));
-  sbx_obj_put(&obj, "notice", to_buffer(napi, &o->notice));
+  sbx_obj_bool(&obj, "overflow", o->overflow);
+  sbx_obj_put(&obj, "result",
+              o->text_result ? to_text(napi, &o->result) : sbx_payload_buffer(napi, &o->result));
+  sbx_obj_put(&obj, "error", sbx_payload_buffer(napi, &o->error));
+  sbx_obj_put(&obj, "notice", sbx_payload_buffer(napi, &o->notice));
   sbx_obj_put(&obj, "spans", build_spans(napi, o));
   sbx_obj_num(&obj, "spansDropped", (double)o->spans_dropped);
   sbx_obj_put(&obj, "marks", build_marks(napi, o));
-  sbx_obj_put(&obj, "logs", build_logs(napi, o->logs));
+  sbx_obj_put(&obj, "logs", build_logs(napi, o));
   sbx_obj_num(&obj, "logsDropped", o->logs ? (double)sbx_logring_dropped(o->logs) : 0);
   sbx_obj_num(&obj, "pid", o->pid);
   sbx_obj_num(&obj, "startedAt", (double)o->start_ns / 1e6);
   sbx_obj_put(&obj, "samples", build_samples(napi, o->sampler));
+  if (o->has_net)
+    sbx_obj_put(&obj, "network", build_net(napi, o));
+  else
+    sbx_obj_null(&obj, "network");
   return sbx_obj_end(&obj);
+}
+
+size_t sbx_outcome_memory(const struct sbx_outcome *o) {
+  return o->result.len + o->error.len + o->notice.len + o->span_bytes +
+         o->span_cap * sizeof *o->spans + (o->logs ? sbx_logring_memory(o->logs) : 0);
 }
 
 void sbx_outcome_free(struct sbx_outcome *outcome) {

@@ -15,6 +15,8 @@
 
 enum sbx_outcome_kind { SBX_OUTCOME_EXIT, SBX_OUTCOME_SETUP, SBX_OUTCOME_LOST };
 
+struct sbx_lookups;
+
 struct sbx_payload {
   bool present;
   uint8_t *data; /* malloc'ed; NULL when len is 0 */
@@ -29,12 +31,18 @@ struct sbx_outcome {
   uint64_t start_ns;          /* 0: never started */
   const char *protocol_error; /* constant text */
   bool too_large;
+  bool overflow; /* a MESSAGE over its limit */
   struct sbx_payload result, error, notice;
+  bool text_result; /* JavaScript gets `result` as a string */
   struct sbx_payload *spans;
   size_t span_count, span_cap, span_bytes;
   uint64_t spans_dropped;
   double marks[SBX_MARK_COUNT];
-  struct sbx_logring *logs;          /* NULL: nobody collects */
+  struct sbx_logring *logs; /* NULL: nobody collects */
+  bool log_rows;            /* JavaScript gets lines with their time and level */
+  bool has_net;
+  struct sbx_net_report net;
+  const struct sbx_lookups *lookups; /* of the same run */
   const struct sbx_sampler *sampler; /* of the same run */
 };
 
@@ -47,6 +55,11 @@ bool sbx_outcome_decided(const struct sbx_outcome *outcome);
 
 /* An sbx_js_build; `arg` is the outcome. Payloads move into the Buffers made of them. */
 napi_value sbx_outcome_build(struct sbx_env *env, void *arg);
+
+/* A Buffer of a payload, or null when it never came. Large memory moves into the Buffer. */
+napi_value sbx_payload_buffer(napi_env napi, struct sbx_payload *payload);
+/* Bytes of heap that it holds, but for the allocator's own. */
+size_t sbx_outcome_memory(const struct sbx_outcome *outcome);
 
 /* Frees what it holds. */
 void sbx_outcome_free(struct sbx_outcome *outcome);

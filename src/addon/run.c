@@ -14,6 +14,7 @@
 #include "../core/fd.h"
 #include "../core/proc.h"
 #include "channel.h"
+#include "lookup.h"
 #include "stream.h"
 
 /* Asked for; the kernel caps it at net.core.wmem_max. Fewer wake-ups for large results. */
@@ -29,33 +30,68 @@ static const napi_type_tag run_tag = {0x6b8f1f6c5b0d4e51u, 0x93c2a7e4d1f0b862u};
 
 /* The arguments of startRun. */
 struct start {
-  char *workdir, *traceparent;
-  uint64_t max_result, log_bytes, sample_ms;
-  bool collect_logs;
-  struct sbx_bytes request, input;
-  napi_ref on_done, on_logs;
+  char *workdir, *traceparent, **grants;
+  uint64_t max_result, max_message, log_bytes, sample_ms, debug_fd;
+  bool collect_logs, log_rows, fork;
+  struct sbx_bytes program, request, input;
+  napi_ref on_done, on_logs, on_lookup, on_messages, on_room;
   napi_value runner_object;
 };
+
+static bool check_grants(napi_env napi, char *const *grants) {
+  size_t bytes = 0;
+  for (; *grants; grants++)
+    bytes += strlen(*grants) + 1;
+  if (bytes <= SBX_CTL_GRANTS_MAX)
+    return true;
+  napi_throw_range_error(napi, "ERR_SBX_GRANTS",
+                         "The handler needs more paths than a run can be granted one by one; "
+                         "allow a directory that holds them in permissions.filesystem.allow");
+  return false;
+}
 
 static bool parse_start(napi_env napi, napi_value o, struct start *s) {
   return sbx_arg_string(napi, o, "workdir", PATH_MAX - 1, &s->workdir) &&
          sbx_arg_string(napi, o, "traceparent", sizeof((struct sbx_ctl_run *)0)->traceparent - 1,
                         &s->traceparent) &&
+         sbx_arg_strings(napi, o, "grants", &s->grants) && check_grants(napi, s->grants) &&
          sbx_arg_uint(napi, o, "maxResultBytes", 0, UINT32_MAX, &s->max_result) &&
          sbx_arg_bool(napi, o, "collectLogs", &s->collect_logs) &&
+         sbx_arg_bool_opt(napi, o, "logRows", &s->log_rows) &&
+         sbx_arg_bool(napi, o, "fork", &s->fork) &&
          sbx_arg_uint(napi, o, "logBytes", 0, UINT32_MAX, &s->log_bytes) &&
          sbx_arg_uint(napi, o, "sampleMs", 0, SAMPLE_MS_MAX, &s->sample_ms) &&
+         sbx_arg_bytes_opt(napi, o, "program", &s->program) &&
+         sbx_arg_uint_opt(napi, o, "debugFd", 0, INT_MAX, &s->debug_fd) &&
          sbx_arg_bytes(napi, o, "request", &s->request) &&
-         sbx_arg_bytes(napi, o, "input", &s->input) &&
+         sbx_arg_text(napi, o, "input", &s->input) &&
          sbx_arg_function(napi, o, "onDone", &s->on_done) &&
-         sbx_arg_function_opt(napi, o, "onLogs", &s->on_logs);
+         sbx_arg_function_opt(napi, o, "onLogs", &s->on_logs) &&
+         sbx_arg_function_opt(napi, o, "onLookup", &s->on_lookup) &&
+         sbx_arg_function_opt(napi, o, "onMessages", &s->on_messages) &&
+         sbx_arg_function_opt(napi, o, "onRoom", &s->on_room) &&
+         (!s->on_messages || sbx_arg_uint(napi, o, "maxMessageBytes", 0,
+                                          UINT32_MAX - SBX_MESSAGE_HEAD, &s->max_message));
 }
 
 static void free_start(struct sbx_env *env, struct start *s) {
   free(s->workdir);
   free(s->traceparent);
+  sbx_strings_free(s->grants);
+  free(s->input.copy);
   sbx_js_unref(env, &s->on_done);
   sbx_js_unref(env, &s->on_logs);
+  sbx_js_unref(env, &s->on_lookup);
+  sbx_js_unref(env, &s->on_messages);
+  sbx_js_unref(env, &s->on_room);
+}
+
+static void put_grants(struct sbx_ctl_run *args, char *const *grants) {
+  for (; *grants; grants++) {
+    size_t n = strlen(*grants) + 1;
+    memcpy(args->grants + args->grants_len, *grants, n);
+    args->grants_len += (uint32_t)n;
+  }
 }
 
 static struct sbx_ctl *make_message(const struct start *s) {
@@ -63,16 +99,24 @@ static struct sbx_ctl *make_message(const struct start *s) {
   if (!msg)
     return NULL;
   msg->type = SBX_CTL_RUN;
-  /* Both fit: their lengths were checked as they came in. */
+  msg->u.run_args.fork = s->fork;
+  msg->u.run_args.sampled = s->sample_ms > 0;
+  /* All fit: their lengths were checked as they came in. */
   memcpy(msg->u.run_args.workdir, s->workdir, strlen(s->workdir) + 1);
   memcpy(msg->u.run_args.traceparent, s->traceparent, strlen(s->traceparent) + 1);
+  put_grants(&msg->u.run_args, s->grants);
   return msg;
 }
 
-static void queue_frame(struct sbx_run *run, unsigned index, uint8_t type, struct sbx_bytes *b) {
-  sbx_frame_header(run->headers[index], type, (uint32_t)b->len);
-  run->out[index * 2] = (struct iovec){run->headers[index], SBX_FRAME_HEADER};
-  run->out[index * 2 + 1] = (struct iovec){(void *)(uintptr_t)b->data, b->len};
+static void queue_frame(struct sbx_run *run, uint8_t type, const struct sbx_bytes *b) {
+  uint8_t *header = run->headers[run->out_end / 2];
+  sbx_frame_header(header, type, (uint32_t)b->len);
+  run->out[run->out_end++] = (struct iovec){header, SBX_FRAME_HEADER};
+  run->out[run->out_end++] = (struct iovec){(void *)(uintptr_t)b->data, b->len};
+}
+
+static bool keep(napi_env napi, const struct sbx_bytes *b, napi_ref *ref) {
+  return !b->value || napi_create_reference(napi, b->value, 1, ref) == napi_ok;
 }
 
 /* stdout and stderr: pipes to the ring, or /dev/null. Returns NULL or the syscall that failed. */
@@ -111,6 +155,15 @@ static const char *open_streams(struct sbx_run *run, bool collect, int *errnum) 
   return open_output(run, collect, errnum);
 }
 
+/* The caller keeps its own. Returns as open_output. */
+static const char *copy_debug_fd(struct sbx_run *run, int fd, int *errnum) {
+  if (fd == 0)
+    return NULL;
+  run->guest_fds[SBX_CTL_RUN_FDS] = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  *errnum = errno;
+  return run->guest_fds[SBX_CTL_RUN_FDS] < 0 ? "fcntl" : NULL;
+}
+
 /* Closes the handles and frees all but the struct, which goes with the last handle. */
 static void release(struct sbx_run *run) {
   struct sbx_env *env = run->runner->env;
@@ -122,11 +175,21 @@ static void release(struct sbx_run *run) {
   run->message = NULL;
   sbx_frame_parser_free(&run->parser);
   sbx_outcome_free(&run->outcome);
+  sbx_lookup_free(run->lookups);
+  run->lookups = NULL;
+  sbx_message_free(&run->messages);
+  sbx_outbox_free(&run->outbox);
   sbx_js_unref(env, &run->on_done);
   sbx_js_unref(env, &run->on_logs);
+  sbx_js_unref(env, &run->on_lookup);
+  sbx_js_unref(env, &run->on_messages);
+  sbx_js_unref(env, &run->on_room);
   sbx_js_unref(env, &run->runner_object);
+  sbx_js_unref(env, &run->program);
   sbx_js_unref(env, &run->request);
   sbx_js_unref(env, &run->input);
+  free(run->text);
+  run->text = NULL;
   sbx_js_context_free(env, &run->context);
   sbx_box_detach(&run->box);
   sbx_run_unref(run);
@@ -181,9 +244,16 @@ static struct sbx_run *new_run(struct sbx_runner *runner, const struct start *s)
     return NULL;
   run->runner = runner;
   run->refs = 1;
-  run->guest_fds[0] = run->guest_fds[1] = run->guest_fds[2] = -1;
+  for (int i = 0; i < SBX_CTL_MAX_FDS; i++)
+    run->guest_fds[i] = -1;
   sbx_frame_parser_init_host(&run->parser, (uint32_t)s->max_result);
+  if (s->on_lookup && runner->rules)
+    sbx_frame_accept(&run->parser, SBX_FRAME_RESOLVE, SBX_LIMIT_RESOLVE);
+  if (s->on_messages)
+    sbx_frame_accept(&run->parser, SBX_FRAME_MESSAGE, (uint32_t)s->max_message + SBX_MESSAGE_HEAD);
   run->outcome.sampler = &run->sampler;
+  run->outcome.log_rows = s->log_rows;
+  run->outcome.text_result = s->input.copy != NULL;
   run->message = make_message(s);
   if (s->collect_logs)
     run->outcome.logs =
@@ -215,18 +285,24 @@ static napi_value launch(napi_env napi, struct sbx_runner *runner, struct start 
     return NULL;
   }
   int errnum = 0;
-  queue_frame(run, 0, SBX_FRAME_REQUEST, &s->request);
-  queue_frame(run, 1, SBX_FRAME_INPUT, &s->input);
+  if (s->program.value)
+    queue_frame(run, SBX_FRAME_PROGRAM, &s->program);
+  queue_frame(run, SBX_FRAME_REQUEST, &s->request);
+  queue_frame(run, SBX_FRAME_INPUT, &s->input);
+  run->text = s->input.copy;
+  s->input.copy = NULL;
   napi_value object = NULL;
   const char *syscall = open_streams(run, s->collect_logs, &errnum);
+  if (!syscall)
+    syscall = copy_debug_fd(run, (int)s->debug_fd, &errnum);
   if (syscall) {
     sbx_throw_errno(napi, errnum, syscall);
     goto fail;
   }
   /* Small inputs are in the socket by now; only what is left needs its memory kept. */
-  if (run->out_at < 4 &&
-      (napi_create_reference(napi, s->request.value, 1, &run->request) != napi_ok ||
-       napi_create_reference(napi, s->input.value, 1, &run->input) != napi_ok))
+  if (run->out_at < run->out_end &&
+      !(keep(napi, &s->program, &run->program) && keep(napi, &s->request, &run->request) &&
+        keep(napi, &s->input, &run->input)))
     goto refused;
   run->context = sbx_js_context(napi, "SANDBOXRUN");
   object = sbx_box_new(napi, &run_tag, run, drop_box, &run->box);
@@ -235,7 +311,10 @@ static napi_value launch(napi_env napi, struct sbx_runner *runner, struct start 
     goto refused;
   run->on_done = s->on_done;
   run->on_logs = s->on_logs;
-  s->on_done = s->on_logs = NULL;
+  run->on_lookup = s->on_lookup;
+  run->on_messages = s->on_messages;
+  run->on_room = s->on_room;
+  s->on_done = s->on_logs = s->on_lookup = s->on_messages = s->on_room = NULL;
   uv_timer_start(&run->backstop, on_backstop, runner->allowed_ms + BACKSTOP_MS, 0);
   sbx_channel_add(runner, run);
   return object;
@@ -264,19 +343,26 @@ napi_value sbx_run_start(napi_env napi, napi_callback_info info) {
   return object;
 }
 
+bool sbx_run_get(napi_env napi, napi_value value, struct sbx_run **run) {
+  struct sbx_box *box = sbx_box_get(napi, &run_tag, value, "Run");
+  if (!box)
+    return false;
+  *run = box->target;
+  return true;
+}
+
 napi_value sbx_run_end(napi_env napi, napi_callback_info info) {
   napi_value args[2];
   bool now;
   if (!sbx_args(napi, info, 2, args))
     return NULL;
-  struct sbx_box *box = sbx_box_get(napi, &run_tag, args[0], "Run");
-  if (!box)
+  struct sbx_run *run;
+  if (!sbx_run_get(napi, args[0], &run))
     return NULL;
   if (napi_get_value_bool(napi, args[1], &now) != napi_ok) {
     napi_throw_type_error(napi, "ERR_INVALID_ARG_TYPE", "The second argument must be a boolean");
     return NULL;
   }
-  struct sbx_run *run = box->target;
   if (run && now)
     sbx_channel_kill(run);
   else if (run)
@@ -298,6 +384,7 @@ void sbx_run_settle(struct sbx_run *run) {
   close_timers(run);
   /* The data socket first: its last LOG frames are older than the end of the output. */
   sbx_stream_drain(&run->streams[SBX_RUN_DATA]);
+  sbx_message_tell(run);
   sbx_stream_drain(&run->streams[SBX_RUN_STDOUT]);
   sbx_stream_drain(&run->streams[SBX_RUN_STDERR]);
   if (run->outcome.logs) {
@@ -313,4 +400,13 @@ void sbx_run_abandon(struct sbx_run *run) {
   sbx_channel_remove(run);
   close_timers(run);
   release(run);
+}
+
+size_t sbx_run_memory(const struct sbx_run *run) {
+  size_t bytes = sizeof *run + run->parser.cap + sbx_outcome_memory(&run->outcome);
+  if (run->message)
+    bytes += sizeof *run->message;
+  for (unsigned i = run->out_at; i < run->out_end; i++)
+    bytes += run->out[i].iov_len;
+  return bytes;
 }

@@ -11,7 +11,12 @@
 
 #include "args.h"
 #include "js.h"
+#include "message.h"
+#include "outbox.h"
 #include "outcome.h"
+
+/* The most frames that a run begins with. */
+#define SBX_RUN_FRAMES 3
 
 enum sbx_stream_kind { SBX_RUN_STDOUT, SBX_RUN_STDERR, SBX_RUN_DATA, SBX_RUN_STREAMS };
 
@@ -38,27 +43,37 @@ struct sbx_run {
   int guest_fds[SBX_CTL_MAX_FDS];
   bool want_term, want_kill;
 
-  napi_ref on_done, on_logs; /* on_logs may be NULL */
-  napi_ref runner_object;    /* the runner may not be collected while a run is pending */
+  napi_ref on_done;
+  napi_ref on_logs, on_lookup, on_messages, on_room; /* may be NULL */
+  napi_ref runner_object; /* the runner may not be collected while a run is pending */
   napi_async_context context;
 
   struct sbx_stream streams[SBX_RUN_STREAMS];
   struct sbx_frame_parser parser;
   struct sbx_outcome outcome;
   struct sbx_sampler sampler;
+  struct sbx_lookups *lookups; /* NULL until the guest has asked for a name */
+  struct sbx_messages messages;
+  struct sbx_outbox outbox;
   uv_timer_t backstop; /* the launcher keeps the deadlines; this is for one that hangs */
 
-  /* REQUEST and INPUT on their way to the guest: what is left is out[out_at..4). The bytes are the
-   * caller's memory, kept by the references until they are sent. */
-  uint8_t headers[2][SBX_FRAME_HEADER];
-  struct iovec out[4];
-  unsigned out_at;
-  napi_ref request, input;
+  /* PROGRAM (for a spawned guest), REQUEST and INPUT on their way to the guest: what is left is
+   * out[out_at..out_end). The bytes are the caller's memory, kept by the references until they are
+   * sent. */
+  uint8_t headers[SBX_RUN_FRAMES][SBX_FRAME_HEADER];
+  struct iovec out[SBX_RUN_FRAMES * 2];
+  unsigned out_at, out_end;
+  napi_ref program, request, input;
+  uint8_t *text; /* the input, where it was a text: malloc'ed */
 };
 
 /* startRun and endRun of src/README.md. */
 napi_value sbx_run_start(napi_env napi, napi_callback_info info);
 napi_value sbx_run_end(napi_env napi, napi_callback_info info);
+
+/* The run behind an argument: false with an exception pending when it is none; *run is NULL when it
+ * is over. */
+bool sbx_run_get(napi_env napi, napi_value value, struct sbx_run **run);
 
 /* The guest runs. */
 void sbx_run_started(struct sbx_run *run, const struct sbx_ctl_started *started);
@@ -69,6 +84,9 @@ void sbx_run_settle(struct sbx_run *run);
 
 /* The same without a word to JavaScript: the environment goes down. */
 void sbx_run_abandon(struct sbx_run *run);
+
+/* Bytes of heap that a pending run holds, with what it has yet to send to its guest. */
+size_t sbx_run_memory(const struct sbx_run *run);
 
 /* Drops one of the references counted in `refs`. */
 void sbx_run_unref(struct sbx_run *run);

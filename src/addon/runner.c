@@ -32,6 +32,7 @@ void sbx_runner_unref(struct sbx_runner *runner) {
   sbx_box_detach(&runner->box);
   sbx_js_unref(env, &runner->on_close);
   sbx_js_context_free(env, &runner->context);
+  sbx_netrules_free(runner->rules);
   free(runner);
   sbx_env_runner_gone(env);
 }
@@ -94,7 +95,7 @@ static void on_process_exit(uv_process_t *process, int64_t exit_code, int signum
   runner->refs++;
   sbx_channel_receive(runner, INT_MAX);
   sbx_runner_lost(runner);
-  sbx_runner_unref(runner);
+  sbx_runner_unref(runner); /* NOLINT(clang-analyzer-unix.Malloc): counts are beyond it */
 }
 
 static void on_patience(uv_timer_t *timer) {
@@ -120,10 +121,25 @@ static void free_policy(struct sbx_policy *policy) {
   free(policy->exec_path);
   sbx_strings_free(policy->argv);
   sbx_strings_free(policy->env);
+  sbx_strings_free(policy->grants);
+  sbx_strings_free(policy->deny);
+  sbx_strings_free(policy->zygote_argv);
+  sbx_strings_free(policy->net_allow);
+  sbx_strings_free(policy->net_deny);
 }
 
 static bool parse_policy(napi_env napi, napi_value o, struct sbx_policy *p) {
   const uint64_t max = (uint64_t)1 << 53;
+  uint64_t use, permit, max_forks, spares;
+  if (!sbx_arg_uint(napi, o, "use", 0, UINT32_MAX, &use) ||
+      !sbx_arg_uint(napi, o, "permit", 0, UINT32_MAX, &permit) ||
+      !sbx_arg_uint(napi, o, "maxForks", 0, UINT32_MAX, &max_forks) ||
+      !sbx_arg_uint(napi, o, "spares", 0, UINT32_MAX, &spares))
+    return false;
+  p->max_forks = (uint32_t)max_forks;
+  p->spares = spares;
+  p->use = (uint32_t)use;
+  p->permit = (uint32_t)permit;
   return sbx_arg_string(napi, o, "execPath", PATH_MAX - 1, &p->exec_path) &&
          sbx_arg_strings(napi, o, "argv", &p->argv) && sbx_arg_strings(napi, o, "env", &p->env) &&
          sbx_arg_uint(napi, o, "timeoutMs", 1, max, &p->timeout_ms) &&
@@ -132,12 +148,25 @@ static bool parse_policy(napi_env napi, napi_value o, struct sbx_policy *p) {
          sbx_arg_uint(napi, o, "memoryBytes", 0, max, &p->memory_bytes) &&
          sbx_arg_uint(napi, o, "dataBytes", 0, max, &p->data_bytes) &&
          sbx_arg_uint(napi, o, "maxFiles", 0, max, &p->max_files) &&
-         sbx_arg_uint(napi, o, "maxFileBytes", 0, max, &p->max_file_bytes);
+         sbx_arg_uint(napi, o, "maxFileBytes", 0, max, &p->max_file_bytes) &&
+         sbx_arg_uint(napi, o, "tmpBytes", 0, max, &p->tmp_bytes) &&
+         sbx_arg_uint(napi, o, "preloadMs", 0, max, &p->preload_ms) &&
+         sbx_arg_uint(napi, o, "maxTasks", 0, max, &p->max_tasks) &&
+         sbx_arg_strings(napi, o, "grants", &p->grants) &&
+         sbx_arg_strings(napi, o, "deny", &p->deny) &&
+         sbx_arg_strings(napi, o, "zygoteArgv", &p->zygote_argv) &&
+         sbx_arg_strings(napi, o, "netAllow", &p->net_allow) &&
+         sbx_arg_strings(napi, o, "netDeny", &p->net_deny);
 }
 
-/* The policy in a memfd, at its start; *allowed_ms as in the runner. Returns the descriptor, or -1
- * with an exception pending. */
-static int make_policy_fd(napi_env napi, napi_value options, uint64_t *allowed_ms) {
+/* What the runner keeps of its policy. */
+struct kept_policy {
+  uint64_t allowed_ms;
+  struct sbx_netrules *rules;
+};
+
+/* The policy in a memfd, at its start. Returns the descriptor, or -1 with an exception pending. */
+static int make_policy_fd(napi_env napi, napi_value options, struct kept_policy *kept) {
   struct sbx_policy policy = {0};
   struct sbx_err err = {0};
   uint8_t *bytes = NULL;
@@ -147,10 +176,13 @@ static int make_policy_fd(napi_env napi, napi_value options, uint64_t *allowed_m
     free_policy(&policy);
     return -1;
   }
-  *allowed_ms = policy.timeout_ms + policy.grace_ms;
+  kept->allowed_ms = policy.timeout_ms + policy.grace_ms + policy.preload_ms;
   rc = sbx_policy_encode(&policy, &bytes, &len, &err);
+  if (rc == 0 && (policy.permit & SBX_PERMIT_NET_RULES))
+    rc = sbx_netrules_compile(policy.net_allow, policy.net_deny, &kept->rules, &err);
   free_policy(&policy);
   if (rc != 0) {
+    free(bytes);
     sbx_throw(napi, "ERR_SBX_POLICY", -rc, "encode", err.text);
     return -1;
   }
@@ -215,8 +247,8 @@ static struct sbx_runner *new_runner(struct sbx_env *env) {
 }
 
 /* Returns the Runner, or NULL with an exception pending. */
-static napi_value launch(struct sbx_env *env, char *launcher, int policy_fd, uint64_t allowed_ms,
-                         napi_ref *on_close) {
+static napi_value launch(struct sbx_env *env, char *launcher, int policy_fd,
+                         struct kept_policy *kept, napi_ref *on_close) {
   struct sbx_runner *runner = new_runner(env);
   SBX_AUTO_FD int peer = -1;
   napi_value object = NULL;
@@ -241,7 +273,9 @@ static napi_value launch(struct sbx_env *env, char *launcher, int policy_fd, uin
     }
   }
   if (runner && object) {
-    runner->allowed_ms = allowed_ms;
+    runner->allowed_ms = kept->allowed_ms;
+    runner->rules = kept->rules;
+    kept->rules = NULL;
     runner->on_close = *on_close;
     *on_close = NULL;
   } else if (runner) {
@@ -262,10 +296,11 @@ napi_value sbx_runner_open(napi_env napi, napi_callback_info info) {
   if (sbx_arg_string(napi, options, "launcher", PATH_MAX - 1, &launcher) &&
       sbx_arg_object(napi, options, "policy", &policy) &&
       sbx_arg_function(napi, options, "onClose", &on_close)) {
-    uint64_t allowed_ms;
-    SBX_AUTO_FD int policy_fd = make_policy_fd(napi, policy, &allowed_ms);
+    struct kept_policy kept = {0};
+    SBX_AUTO_FD int policy_fd = make_policy_fd(napi, policy, &kept);
     if (policy_fd >= 0)
-      object = launch(env, launcher, policy_fd, allowed_ms, &on_close);
+      object = launch(env, launcher, policy_fd, &kept, &on_close);
+    sbx_netrules_free(kept.rules);
   }
   free(launcher);
   sbx_js_unref(env, &on_close);
@@ -296,6 +331,34 @@ struct sbx_runner *sbx_runner_get(napi_env napi, napi_value value) {
     return runner;
   sbx_throw(napi, "ERR_SBX_CLOSED", 0, NULL, "The runner is closed");
   return NULL;
+}
+
+/* Also one that is closed. */
+static struct sbx_box *box_of(napi_env napi, napi_callback_info info) {
+  napi_value object;
+  return sbx_args(napi, info, 1, &object) ? sbx_box_get(napi, &runner_tag, object, "Runner") : NULL;
+}
+
+napi_value sbx_runner_spares(napi_env napi, napi_callback_info info) {
+  napi_value result;
+  struct sbx_box *box = box_of(napi, info);
+  if (!box)
+    return NULL;
+  const struct sbx_runner *runner = box->target;
+  uint32_t n = runner && runner->control_fd >= 0 ? runner->spares : 0;
+  return napi_create_uint32(napi, n, &result) == napi_ok ? result : NULL;
+}
+
+napi_value sbx_runner_memory(napi_env napi, napi_callback_info info) {
+  napi_value result;
+  struct sbx_box *box = box_of(napi, info);
+  if (!box)
+    return NULL;
+  const struct sbx_runner *runner = box->target;
+  size_t bytes = runner ? sizeof *runner : 0;
+  for (const struct sbx_run *run = runner ? runner->runs : NULL; run; run = run->next)
+    bytes += sbx_run_memory(run);
+  return napi_create_double(napi, (double)bytes, &result) == napi_ok ? result : NULL;
 }
 
 void sbx_runner_abandon(struct sbx_runner *runner) {

@@ -6,6 +6,7 @@
 #ifndef SBX_RUNNER_H
 #define SBX_RUNNER_H
 
+#include "../core/netrules.h"
 #include "run.h"
 
 struct sbx_runner {
@@ -18,8 +19,9 @@ struct sbx_runner {
   bool exited; /* and reaped; the handle is closing */
   int64_t exit_code;
   int exit_signal;
-  uv_timer_t patience; /* runs once the launcher is expected to end */
-  uint64_t allowed_ms; /* the policy's timeout and grace: what a run may take */
+  uv_timer_t patience;        /* runs once the launcher is expected to end */
+  struct sbx_netrules *rules; /* of the policy; NULL: its network goes by none */
+  uint64_t allowed_ms;        /* the policy's timeout and grace: what a run may take */
 
   uv_poll_t control;
   int control_fd;   /* -1 once the last message has been read */
@@ -31,6 +33,7 @@ struct sbx_runner {
   bool has_fatal;
   struct sbx_err fatal;
 
+  uint32_t spares; /* as the launcher said last */
   uint64_t last_id;
   struct sbx_run *runs; /* pending */
   struct sbx_run *send_head, *send_tail;
@@ -39,6 +42,10 @@ struct sbx_runner {
 /* openRunner and closeRunner of src/README.md. */
 napi_value sbx_runner_open(napi_env napi, napi_callback_info info);
 napi_value sbx_runner_close(napi_env napi, napi_callback_info info);
+
+/* runnerMemory and runnerSpares of src/README.md. */
+napi_value sbx_runner_memory(napi_env napi, napi_callback_info info);
+napi_value sbx_runner_spares(napi_env napi, napi_callback_info info);
 
 /* The runner behind an argument, NULL with an exception pending. A runner that is closing or whose
  * launcher is gone is refused with ERR_SBX_CLOSED. */

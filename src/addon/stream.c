@@ -4,12 +4,14 @@
 #include "stream.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "../core/fd.h"
 #include "../core/proc.h"
 #include "channel.h"
+#include "lookup.h"
 
 /* Bytes of the data socket per turn of the event loop. */
 #define DATA_TURN ((size_t)1 << 20)
@@ -32,9 +34,12 @@ static void on_closed(uv_handle_t *handle) {
 
 /* The input will not be written any more, or all of it has been. */
 static void forget_out(struct sbx_run *run) {
-  run->out_at = 4;
+  run->out_at = run->out_end;
+  sbx_js_unref(run->runner->env, &run->program);
   sbx_js_unref(run->runner->env, &run->request);
   sbx_js_unref(run->runner->env, &run->input);
+  free(run->text);
+  run->text = NULL;
 }
 
 void sbx_stream_close(struct sbx_stream *stream) {
@@ -49,8 +54,9 @@ void sbx_stream_close(struct sbx_stream *stream) {
 }
 
 bool sbx_stream_send(struct sbx_run *run) {
-  while (run->out_at < 4) {
-    struct msghdr head = {.msg_iov = &run->out[run->out_at], .msg_iovlen = 4 - run->out_at};
+  while (run->out_at < run->out_end) {
+    struct msghdr head = {.msg_iov = &run->out[run->out_at],
+                          .msg_iovlen = run->out_end - run->out_at};
     ssize_t n = sendmsg(run->streams[SBX_RUN_DATA].fd, &head, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n < 0 && errno == EINTR)
       continue;
@@ -59,7 +65,7 @@ bool sbx_stream_send(struct sbx_run *run) {
     /* A guest that closed its end, or ends before it read all: its exit tells the story. */
     if (n < 0)
       break;
-    for (size_t left = (size_t)n; run->out_at < 4; run->out_at++) {
+    for (size_t left = (size_t)n; run->out_at < run->out_end; run->out_at++) {
       struct iovec *v = &run->out[run->out_at];
       if (left < v->iov_len) {
         v->iov_base = (uint8_t *)v->iov_base + left;
@@ -70,7 +76,35 @@ bool sbx_stream_send(struct sbx_run *run) {
     }
   }
   forget_out(run);
+  if (sbx_outbox_send(run))
+    return true;
+  sbx_lookup_drained(run);
   return false;
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events);
+
+void sbx_stream_flush(struct sbx_run *run) {
+  struct sbx_stream *stream = &run->streams[SBX_RUN_DATA];
+  if (stream->open && sbx_stream_send(run))
+    uv_poll_start(&stream->poll, UV_READABLE | UV_WRITABLE, on_poll);
+}
+
+/* An sbx_frame_cb. */
+static int take_frame(void *arg, uint8_t type, uint8_t *data, size_t len) {
+  struct sbx_run *run = arg;
+  if (type == SBX_FRAME_RESOLVE) {
+    bool good = sbx_lookup_ask(run, data, len);
+    free(data);
+    return !good;
+  }
+  if (type == SBX_FRAME_MESSAGE)
+    return !sbx_message_take(run, data, len);
+  int stop = sbx_outcome_take(&run->outcome, type, data, len);
+  /* The guest is about to end, and a thread of it may wait for an answer: end-of-file wakes it. */
+  if (run->lookups && (type == SBX_FRAME_NOTICE || sbx_outcome_decided(&run->outcome)))
+    shutdown(run->streams[SBX_RUN_DATA].fd, SHUT_WR);
+  return stop;
 }
 
 static const char *frame_failure(int status) {
@@ -95,6 +129,8 @@ static void handle_stop(struct sbx_stream *stream, int status) {
     return;
   if (status == SBX_FRAME_E_TOO_LONG && run->parser.failed_type == SBX_FRAME_RESULT)
     outcome->too_large = true;
+  else if (status == SBX_FRAME_E_TOO_LONG && run->parser.failed_type == SBX_FRAME_MESSAGE)
+    outcome->overflow = true;
   else if (!outcome->protocol_error)
     outcome->protocol_error = frame_failure(status);
   sbx_stream_close(stream);
@@ -120,8 +156,8 @@ static size_t read_data(struct sbx_stream *stream) {
   /* What comes after the answer is read and dropped, so that the guest cannot block on it. */
   if (sbx_outcome_decided(&run->outcome))
     return (size_t)n;
-  int status = direct ? sbx_frame_commit(parser, (size_t)n, sbx_outcome_take, &run->outcome)
-                      : sbx_frame_feed(parser, place, (size_t)n, sbx_outcome_take, &run->outcome);
+  int status = direct ? sbx_frame_commit(parser, (size_t)n, take_frame, run)
+                      : sbx_frame_feed(parser, place, (size_t)n, take_frame, run);
   if (status != SBX_FRAME_OK)
     handle_stop(stream, status);
   return (size_t)n;
@@ -155,7 +191,8 @@ static void read_turn(struct sbx_stream *stream) {
   size_t total = 0, n;
   do
     total += n = read_data(stream);
-  while (n > 0 && stream->open && total < DATA_TURN && !sbx_live_enough(&env_of(stream)->live));
+  while (n > 0 && stream->open && total < DATA_TURN && !sbx_live_enough(&env_of(stream)->live) &&
+         !sbx_message_enough(&stream->run->messages));
 }
 
 void sbx_stream_drain(struct sbx_stream *stream) {
@@ -166,6 +203,8 @@ void sbx_stream_drain(struct sbx_stream *stream) {
     total += n = stream->kind == SBX_RUN_DATA ? read_data(stream) : read_output(stream);
     if (sbx_live_enough(&env_of(stream)->live))
       flush_live(stream->run);
+    if (sbx_message_enough(&stream->run->messages))
+      sbx_message_tell(stream->run);
   }
   flush_live(stream->run);
   sbx_stream_close(stream);
@@ -186,7 +225,12 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
     uv_poll_start(poll, UV_READABLE, on_poll);
   if (events & UV_READABLE)
     read_turn(stream);
+  run->refs++; /* JavaScript, called below, may release the rest. */
+  sbx_lookup_tell(run);
   flush_live(run);
+  sbx_message_tell(run);
+  sbx_message_room(run);
+  sbx_run_unref(run);
 }
 
 int sbx_stream_open(struct sbx_run *run, enum sbx_stream_kind kind, int fd) {

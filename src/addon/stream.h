@@ -19,7 +19,11 @@ void sbx_stream_close(struct sbx_stream *stream);
  * guest gave to a process outside of its tree may never run dry. */
 void sbx_stream_drain(struct sbx_stream *stream);
 
-/* Writes what the data socket takes of run->out. Returns true while something is left. */
+/* Writes what the data socket takes of run->out, then of run->outbox. Returns true while
+ * something is left. */
 bool sbx_stream_send(struct sbx_run *run);
+
+/* The same, and waits for room when something is left. */
+void sbx_stream_flush(struct sbx_run *run);
 
 #endif

@@ -3,6 +3,7 @@
 #include "control.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -10,9 +11,11 @@
 #include "fd.h"
 
 #define HEAD offsetof(struct sbx_ctl, u)
+#define GRANT_HEAD (HEAD + offsetof(struct sbx_ctl_grant, at))
+#define NET_HEAD (HEAD + offsetof(struct sbx_net_report, seen))
 
-size_t sbx_ctl_size(uint32_t type) {
-  switch ((enum sbx_ctl_type)type) {
+size_t sbx_ctl_size(const struct sbx_ctl *msg) {
+  switch ((enum sbx_ctl_type)msg->type) {
   case SBX_CTL_READY:
   case SBX_CTL_TERM:
   case SBX_CTL_KILL:
@@ -21,13 +24,59 @@ size_t sbx_ctl_size(uint32_t type) {
   case SBX_CTL_FAILED:
     return HEAD + sizeof(struct sbx_err);
   case SBX_CTL_RUN:
-    return HEAD + sizeof(struct sbx_ctl_run);
+    return msg->u.run_args.grants_len <= SBX_CTL_GRANTS_MAX
+               ? HEAD + offsetof(struct sbx_ctl_run, grants) + msg->u.run_args.grants_len
+               : 0;
   case SBX_CTL_STARTED:
     return HEAD + sizeof(struct sbx_ctl_started);
   case SBX_CTL_EXIT:
     return HEAD + sizeof(struct sbx_ctl_exit);
+  case SBX_CTL_SPARES:
+    return HEAD + sizeof(struct sbx_ctl_spares);
+  case SBX_CTL_GRANT:
+  case SBX_CTL_GRANTED:
+    return msg->u.grant.n <= SBX_CTL_ADDRS_MAX
+               ? GRANT_HEAD + msg->u.grant.n * sizeof msg->u.grant.at[0]
+               : 0;
+  case SBX_CTL_NET:
+    return msg->u.net.n <= SBX_NET_SEEN_MAX ? NET_HEAD + msg->u.net.n * sizeof msg->u.net.seen[0]
+                                            : 0;
   }
   return 0;
+}
+
+bool sbx_ctl_run_valid(const struct sbx_ctl_run *run) {
+  return memchr(run->workdir, '\0', sizeof run->workdir) &&
+         memchr(run->traceparent, '\0', sizeof run->traceparent) &&
+         run->grants_len <= SBX_CTL_GRANTS_MAX &&
+         (run->grants_len == 0 || run->grants[run->grants_len - 1] == '\0');
+}
+
+char **sbx_ctl_grants(struct sbx_ctl_run *run) {
+  size_t n = 0;
+  for (size_t i = 0; i < run->grants_len; i++)
+    n += run->grants[i] == '\0';
+  char **list = calloc(n + 1, sizeof *list), *at = run->grants;
+  for (size_t i = 0; list && i < n; i++) {
+    list[i] = at;
+    at += strlen(at) + 1;
+  }
+  return list;
+}
+
+/* What has to be there of a message before its size can be asked for. */
+static size_t least(uint32_t type) {
+  switch (type) {
+  case SBX_CTL_RUN:
+    return HEAD + offsetof(struct sbx_ctl_run, grants);
+  case SBX_CTL_GRANT:
+  case SBX_CTL_GRANTED:
+    return GRANT_HEAD;
+  case SBX_CTL_NET:
+    return NET_HEAD;
+  default:
+    return HEAD;
+  }
 }
 
 union fd_room {
@@ -37,7 +86,7 @@ union fd_room {
 
 int sbx_ctl_send(int sock, struct sbx_ctl *msg, const int *fds, int nfds) {
   msg->version = SBX_CTL_VERSION;
-  size_t size = sbx_ctl_size(msg->type);
+  size_t size = sbx_ctl_size(msg);
   if (size == 0 || nfds < 0 || nfds > SBX_CTL_MAX_FDS)
     return -EINVAL;
   struct iovec iov = {msg, size};
@@ -62,7 +111,8 @@ int sbx_ctl_send(int sock, struct sbx_ctl *msg, const int *fds, int nfds) {
   }
 }
 
-/* Takes the descriptors of a received message; closes those that do not fit. */
+/* Takes the descriptors of a received message; closes those that do not fit. Returns how many came,
+ * which may be one more than fit, since CMSG_SPACE rounds the room up. */
 static int take_fds(struct msghdr *head, int *fds) {
   int count = 0;
   for (struct cmsghdr *c = CMSG_FIRSTHDR(head); c; c = CMSG_NXTHDR(head, c)) {
@@ -73,9 +123,10 @@ static int take_fds(struct msghdr *head, int *fds) {
       int fd;
       memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof fd);
       if (count < SBX_CTL_MAX_FDS)
-        fds[count++] = fd;
+        fds[count] = fd;
       else
         sbx_fd_close(&fd);
+      count++;
     }
   }
   return count;
@@ -95,11 +146,13 @@ int sbx_ctl_recv(int sock, int flags, struct sbx_ctl *msg, int fds[SBX_CTL_MAX_F
   *nfds = 0;
   if (n < 0)
     return -errno;
-  *nfds = take_fds(&head, fds);
-  if (n == 0 && *nfds == 0)
+  int came = take_fds(&head, fds);
+  *nfds = came < SBX_CTL_MAX_FDS ? came : SBX_CTL_MAX_FDS;
+  if (n == 0 && came == 0)
     return 0;
-  int bad = (size_t)n < HEAD || (head.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) ||
-            msg->version != SBX_CTL_VERSION || sbx_ctl_size(msg->type) != (size_t)n;
+  int bad = (size_t)n < HEAD || came > SBX_CTL_MAX_FDS ||
+            (head.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || msg->version != SBX_CTL_VERSION ||
+            (size_t)n < least(msg->type) || sbx_ctl_size(msg) != (size_t)n;
   if (bad) {
     while (*nfds > 0)
       sbx_fd_close(&fds[--*nfds]);

@@ -8,27 +8,37 @@
 #define SBX_CONTROL_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "err.h"
 
-#define SBX_CTL_VERSION 1
-#define SBX_CTL_FD 3    /* the launcher's end of the control socket */
-#define SBX_POLICY_FD 4 /* the memfd with the encoded policy */
-#define SBX_CTL_MAX_FDS 3
+#define SBX_CTL_VERSION 3
+#define SBX_CTL_FD 3      /* the launcher's end of the control socket */
+#define SBX_POLICY_FD 4   /* the memfd with the encoded policy */
+#define SBX_CTL_RUN_FDS 3 /* that every RUN has */
+#define SBX_CTL_MAX_FDS 4
 
 /* The guest's descriptors. */
 #define SBX_GUEST_DATA_FD 3
+#define SBX_GUEST_DEBUG_FD                                                                         \
+  7 /* above those that execve closes; only when a debugger is waited for */
 
 enum sbx_ctl_type {
   SBX_CTL_READY = 1, /* launcher -> host: the policy was read */
   SBX_CTL_FATAL,     /* launcher -> host: it cannot go on; `err` says why */
-  SBX_CTL_RUN,       /* host -> launcher: start a run; 3 fds: data, stdout, stderr */
+  SBX_CTL_RUN,       /* host -> launcher: start a run; 3 fds: data, stdout, stderr; a fourth, for a
+                      * run that is not forked: its way to a debugger */
   SBX_CTL_TERM,      /* host -> launcher: end a run, SIGTERM first, SIGKILL grace_ms later */
   SBX_CTL_KILL,      /* host -> launcher: end a run at once */
-  SBX_CTL_STARTED,   /* launcher -> host: the guest's execve worked */
-  SBX_CTL_FAILED,    /* launcher -> host: the guest could not be set up; the run is over */
-  SBX_CTL_EXIT,      /* launcher -> host: the guest and all its descendants are gone */
+  SBX_CTL_STARTED, /* launcher -> host: the guest's execve worked. From a zygote in a PID namespace,
+                    * when `sampled`, with a pidfd, since its numbers mean nothing outside */
+  SBX_CTL_FAILED,  /* launcher -> host: the guest could not be set up; the run is over */
+  SBX_CTL_EXIT,    /* launcher -> host: the guest and all its descendants are gone */
+  SBX_CTL_GRANT,   /* host -> launcher: a name that the guest asked for has these addresses */
+  SBX_CTL_GRANTED, /* launcher -> host: which of them it may connect to now */
+  SBX_CTL_NET,     /* launcher -> host: what the guest connected to; comes before EXIT */
+  SBX_CTL_SPARES, /* launcher -> host: how many guests there are that were forked ahead of demand */
 };
 
 /* Why a guest was ended by its supervisor. */
@@ -52,9 +62,16 @@ struct sbx_usage {
   uint64_t peak_data_kb;            /* highest sampled VmData */
 };
 
+/* A message is as long as what it holds: `grants` is cut at grants_len. */
+#define SBX_CTL_GRANTS_MAX (32u << 10)
+
 struct sbx_ctl_run {
   char traceparent[56]; /* "" = none; goes into the guest's environment as TRACEPARENT */
   char workdir[PATH_MAX];
+  uint32_t fork;    /* not 0: from a zygote, which the policy has to have arguments for */
+  uint32_t sampled; /* not 0: the host wants to know its pid, and will look at it in /proc */
+  uint32_t grants_len;
+  char grants[SBX_CTL_GRANTS_MAX]; /* NUL-terminated strings in a row, see guards/view.h */
 };
 
 struct sbx_ctl_started {
@@ -70,20 +87,63 @@ struct sbx_ctl_exit {
   struct sbx_usage usage;
 };
 
+struct sbx_ctl_spares {
+  uint32_t n, pad;
+};
+
+#define SBX_CTL_NAME_MAX 256
+#define SBX_CTL_ADDRS_MAX 64
+
+struct sbx_ctl_grant {
+  uint32_t lookup;             /* the host's number for it */
+  uint32_t n;                  /* of addresses; the message is cut there */
+  char name[SBX_CTL_NAME_MAX]; /* NUL-terminated */
+  struct sbx_ctl_addr {
+    uint8_t ip[16];   /* as in core/netaddr.h */
+    uint32_t verdict; /* enum sbx_net_verdict, in GRANTED */
+  } at[SBX_CTL_ADDRS_MAX];
+};
+
+#define SBX_NET_SEEN_MAX 64u
+
+/* What a run has tried. Bounded, whatever the guest does. */
+struct sbx_net_report {
+  uint64_t allowed;  /* connections */
+  uint64_t refused;  /* connections, for whatever reason, and sockets that are not TCP */
+  uint64_t unlisted; /* of both, those that `seen` had no room for */
+  uint32_t n;        /* the message is cut there */
+  struct sbx_net_seen {
+    uint8_t ip[16]; /* as in core/netaddr.h */
+    uint16_t port;
+    uint8_t verdict; /* enum sbx_net_verdict */
+    uint32_t count;
+  } seen[SBX_NET_SEEN_MAX];
+};
+
 struct sbx_ctl {
   uint32_t version;
   uint32_t type; /* enum sbx_ctl_type */
-  uint64_t run;  /* id chosen by the host; 0 for READY and FATAL */
+  uint64_t run;  /* id chosen by the host; 0 for READY, FATAL and SPARES */
   union {
     struct sbx_ctl_run run_args;
     struct sbx_ctl_started started;
     struct sbx_ctl_exit exit;
+    struct sbx_ctl_spares spares;
+    struct sbx_ctl_grant grant; /* GRANT, GRANTED */
+    struct sbx_net_report net;
     struct sbx_err err; /* FATAL, FAILED */
   } u;
 };
 
-/* Bytes on the wire of a message of this type, 0 for an unknown type. */
-size_t sbx_ctl_size(uint32_t type);
+/* Bytes on the wire of this message, 0 for an unknown type or an impossible length. */
+size_t sbx_ctl_size(const struct sbx_ctl *msg);
+
+/* Whether the strings of a RUN are terminated and its lengths hold. */
+bool sbx_ctl_run_valid(const struct sbx_ctl_run *run);
+
+/* The grants of a valid RUN as a malloc'ed, NULL-terminated list of pointers into it; NULL without
+ * memory. */
+char **sbx_ctl_grants(struct sbx_ctl_run *run);
 
 /* Sends one message with `nfds` descriptors (kept open). MSG_NOSIGNAL | MSG_DONTWAIT.
  * Returns 0 or -errno (-EAGAIN: try again when writable; -EPIPE: the peer is gone). */

@@ -17,8 +17,13 @@ enum sbx_stage {
   SBX_STAGE_FDS,        /* descriptor table of the guest */
   SBX_STAGE_WORKDIR,    /* entering the run's working directory */
   SBX_STAGE_RLIMITS,    /* resource limits */
-  SBX_STAGE_PRIVILEGES, /* capabilities, no_new_privs */
+  SBX_STAGE_NAMESPACES, /* user, PID, mount, IPC, UTS, network */
+  SBX_STAGE_VIEW,       /* working out which files the guest may see */
+  SBX_STAGE_PRIVILEGES, /* capabilities, ids, no_new_privs */
+  SBX_STAGE_LANDLOCK,   /* file access, TCP ports, scopes */
+  SBX_STAGE_SECCOMP,    /* system call filter */
   SBX_STAGE_EXEC,       /* execve of the runtime */
+  SBX_STAGE_PRELOAD,    /* what a zygote loads before it forks */
   SBX_STAGE_SUPERVISE,  /* after the guest started */
   SBX_STAGE_COUNT
 };

@@ -16,6 +16,9 @@ void sbx_fd_close(int *fd);
 /* Hands a descriptor over: returns it and leaves -1 behind. */
 int sbx_fd_steal(int *fd);
 
+/* Closes every descriptor from `first` to `last`, both included. Returns 0 or -errno. */
+int sbx_fd_close_range(unsigned first, unsigned last);
+
 /* Reads until `n` bytes or end-of-file. Returns the count, or -errno. Retries EINTR. */
 ssize_t sbx_read_full(int fd, void *buf, size_t n);
 

@@ -17,15 +17,20 @@
 
 enum sbx_frame_type {
   /* host -> guest */
-  SBX_FRAME_REQUEST = 1, /* JSON: what to run and how */
-  SBX_FRAME_INPUT = 2,   /* the input, in the runner's serialization; empty means undefined */
+  SBX_FRAME_REQUEST = 1,  /* JSON: what to run and how */
+  SBX_FRAME_INPUT = 2,    /* the input, in the runner's serialization; empty means undefined */
+  SBX_FRAME_RESOLVED = 3, /* u32le id, u8 enum sbx_net_verdict, text: see addon/lookup.h */
+  SBX_FRAME_PROGRAM = 4,  /* before REQUEST, for a spawned guest: lib/program.js */
+  SBX_FRAME_ANSWER = 5,   /* u8 kind, u32le id, what belongs to the kind: see lib/session.js */
   /* guest -> host */
-  SBX_FRAME_MARK = 16,   /* u8 phase (enum sbx_mark), f64le epoch milliseconds */
-  SBX_FRAME_LOG = 17,    /* u8 level (enum sbx_log_level), UTF-8 text */
-  SBX_FRAME_SPAN = 18,   /* JSON: one finished span of the handler */
-  SBX_FRAME_NOTICE = 19, /* JSON: why the guest is about to exit without a result */
-  SBX_FRAME_ERROR = 20,  /* JSON: the handler failed */
-  SBX_FRAME_RESULT = 21, /* the result, in the runner's serialization; empty means undefined */
+  SBX_FRAME_MARK = 16,    /* u8 phase (enum sbx_mark), f64le epoch milliseconds */
+  SBX_FRAME_LOG = 17,     /* u8 level (enum sbx_log_level), UTF-8 text */
+  SBX_FRAME_SPAN = 18,    /* JSON: one finished span of the handler */
+  SBX_FRAME_NOTICE = 19,  /* JSON: why the guest is about to exit without a result */
+  SBX_FRAME_ERROR = 20,   /* JSON: the handler failed */
+  SBX_FRAME_RESULT = 21,  /* the result, in the runner's serialization; empty means undefined */
+  SBX_FRAME_RESOLVE = 22, /* u32le id, u8 family (0, 4, 6), u8 0, u16le hints, a host's name */
+  SBX_FRAME_MESSAGE = 23, /* u8 kind, u32le id, what belongs to the kind: see lib/session.js */
 };
 
 enum sbx_mark { SBX_MARK_BOOT = 1, SBX_MARK_LOAD = 2, SBX_MARK_EXECUTE = 3, SBX_MARK_COUNT = 4 };
@@ -35,6 +40,9 @@ enum sbx_mark { SBX_MARK_BOOT = 1, SBX_MARK_LOAD = 2, SBX_MARK_EXECUTE = 3, SBX_
 #define SBX_LIMIT_SPAN (64u << 10)
 #define SBX_LIMIT_NOTICE (4u << 10)
 #define SBX_LIMIT_ERROR (1u << 20)
+#define SBX_LIMIT_RESOLVE (8u + 255u)
+/* Of a MESSAGE, beside what the runner lets it carry: kind, id and a function's name. */
+#define SBX_MESSAGE_HEAD 256u
 
 enum sbx_frame_status {
   SBX_FRAME_OK = 0,

@@ -31,6 +31,7 @@ struct sbx_logring {
 };
 
 #define FIRST_SIZE ((size_t)4 << 10)
+#define PARTIAL_MAX ((size_t)SBX_LOG_LINE_MAX + 2)
 
 struct sbx_logring *sbx_logring_new(size_t capacity, sbx_log_cb cb, void *arg) {
   struct sbx_logring *r = calloc(1, sizeof *r);
@@ -43,6 +44,8 @@ struct sbx_logring *sbx_logring_new(size_t capacity, sbx_log_cb cb, void *arg) {
 }
 
 static void copy_in(struct sbx_logring *r, const void *from, size_t n) {
+  if (n == 0)
+    return; /* an empty line's text may be NULL, which memcpy(3) must not be given */
   size_t at = r->head % r->size;
   size_t first = n < r->size - at ? n : r->size - at;
   memcpy(r->bytes + at, from, first);
@@ -51,7 +54,7 @@ static void copy_in(struct sbx_logring *r, const void *from, size_t n) {
 }
 
 static void copy_out(const struct sbx_logring *r, uint64_t position, void *to, size_t n) {
-  size_t at = position % r->size;
+  size_t at = position % r->size; /* NOLINT(clang-analyzer-core.DivideZero): it holds a record */
   size_t first = n < r->size - at ? n : r->size - at;
   memcpy(to, r->bytes + at, first);
   memcpy((char *)to + first, r->bytes, n - first);
@@ -145,32 +148,47 @@ static size_t without_cr(const char *text, size_t len) {
 
 static const enum sbx_log_level stream_level[SBX_STREAMS] = {SBX_LOG_INFO, SBX_LOG_ERROR};
 
-/* Adds to the unfinished line of a stream; emits what exceeds the longest line at once, so the
- * buffer never holds more than one line and a byte. */
+/* Room for the longest line, a CR that may turn out to belong to its end, and the byte that decides
+ * it. Grows by doubling, since most guests only ever write short lines. */
+static int room_for(struct partial *p, size_t needed) {
+  size_t cap = p->cap ? p->cap : 256;
+  if (needed <= p->cap)
+    return 1;
+  while (cap < needed)
+    cap *= 2;
+  if (cap > PARTIAL_MAX)
+    cap = PARTIAL_MAX;
+  char *text = realloc(p->text, cap);
+  if (!text)
+    return 0;
+  p->text = text;
+  p->cap = cap;
+  return 1;
+}
+
+/* Whether the unfinished line must be split now: it is too long, and not only by a CR whose LF may
+ * still come. Otherwise where a line is split would depend on how the pipe cut it. */
+static int must_split(const struct partial *p) {
+  return without_cr(p->text, p->len) > SBX_LOG_LINE_MAX;
+}
+
+/* Adds to the unfinished line of a stream; emits what exceeds the longest line at once. */
 static void add_partial(struct sbx_logring *r, enum sbx_log_stream stream, double time_ms,
                         const char *bytes, size_t n) {
   struct partial *p = &r->partial[stream];
   while (n > 0) {
-    size_t room = SBX_LOG_LINE_MAX + 1 - p->len;
+    size_t room = PARTIAL_MAX - p->len;
     size_t take = n < room ? n : room;
-    if (p->len + take > p->cap) {
-      size_t cap = p->cap ? p->cap : 256;
-      while (cap < p->len + take)
-        cap *= 2;
-      char *text = realloc(p->text, cap);
-      if (!text) {
-        r->dropped++;
-        p->len = 0;
-        return;
-      }
-      p->text = text;
-      p->cap = cap;
+    if (!room_for(p, p->len + take)) {
+      r->dropped++;
+      p->len = 0;
+      return;
     }
     memcpy(p->text + p->len, bytes, take);
     p->len += take;
     bytes += take;
     n -= take;
-    if (p->len > SBX_LOG_LINE_MAX) {
+    if (must_split(p)) {
       size_t out = whole_characters(p->text, SBX_LOG_LINE_MAX);
       emit(r, stream_level[stream], time_ms, p->text, out);
       p->len -= out;
@@ -187,7 +205,8 @@ void sbx_logring_write(struct sbx_logring *r, enum sbx_log_stream stream, double
     size_t len = (size_t)(newline - bytes);
     if (p->len > 0) {
       add_partial(r, stream, time_ms, bytes, len);
-      emit(r, stream_level[stream], time_ms, p->text, without_cr(p->text, p->len));
+      if (p->len > 0) /* else there was no memory for it, and it was counted */
+        emit(r, stream_level[stream], time_ms, p->text, without_cr(p->text, p->len));
       p->len = 0;
     } else {
       emit_split(r, stream_level[stream], time_ms, bytes, without_cr(bytes, len));

@@ -23,6 +23,10 @@ enum sbx_log_stream { SBX_STREAM_STDOUT = 0, SBX_STREAM_STDERR = 1, SBX_STREAMS 
 
 #define SBX_LOG_LINE_MAX (64u << 10) /* a longer line is split */
 
+/* What a ring may hold beyond its capacity: one unfinished line per stream, one line for the
+ * reader, and the bookkeeping of the ring itself. */
+#define SBX_LOGRING_OVERHEAD (200u << 10)
+
 struct sbx_log_line {
   double time_ms; /* epoch milliseconds */
   enum sbx_log_level level;
@@ -36,7 +40,8 @@ struct sbx_logring; /* opaque, malloc'ed */
 typedef void (*sbx_log_cb)(void *arg, const struct sbx_log_line *line);
 
 /* `capacity`: bytes for text and bookkeeping together; 0 keeps nothing, and lines then only go to
- * `cb` (may be NULL). Memory is taken as output arrives, up to capacity. NULL when out of memory. */
+ * `cb` (may be NULL). Memory is taken as output arrives, up to capacity plus
+ * SBX_LOGRING_OVERHEAD. NULL when out of memory. */
 struct sbx_logring *sbx_logring_new(size_t capacity, sbx_log_cb cb, void *arg);
 
 /* Output bytes of a stream, any cut. CR before LF is dropped. */
@@ -47,7 +52,7 @@ void sbx_logring_write(struct sbx_logring *r, enum sbx_log_stream stream, double
 void sbx_logring_line(struct sbx_logring *r, enum sbx_log_level level, double time_ms,
                       const char *bytes, size_t n);
 
-/* Ends unfinished last lines of both streams, at the end of a run. */
+/* Ends unfinished last lines of both streams as a newline would, at the end of a run. */
 void sbx_logring_finish(struct sbx_logring *r, double time_ms);
 
 /* Oldest to newest: start with *cursor = 0, returns 1 while a line was given. The text pointer is
@@ -55,7 +60,8 @@ void sbx_logring_finish(struct sbx_logring *r, double time_ms);
 int sbx_logring_next(const struct sbx_logring *r, uint64_t *cursor, struct sbx_log_line *line);
 
 uint64_t sbx_logring_count(const struct sbx_logring *r);   /* lines held */
-uint64_t sbx_logring_dropped(const struct sbx_logring *r); /* lines lost to a full ring */
+uint64_t sbx_logring_dropped(const struct sbx_logring *r); /* lines lost: ring full, line longer
+                                                            * than the ring, no memory */
 size_t sbx_logring_memory(const struct sbx_logring *r);    /* bytes of heap it holds */
 void sbx_logring_free(struct sbx_logring *r);              /* NULL is fine */
 

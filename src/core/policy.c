@@ -5,12 +5,16 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* Everything of fixed size, in the byte order of the machine: both ends run on it. */
 struct head {
   uint32_t magic, version;
-  uint32_t argc, envc;
+  uint32_t argc, envc, grantc, denyc, zygotec, net_allowc, net_denyc;
+  uint32_t use, permit, max_forks;
   uint64_t timeout_ms, grace_ms, cpu_ms, memory_bytes, data_bytes, max_files, max_file_bytes;
+  uint64_t tmp_bytes, preload_ms, max_tasks, spares;
 };
 
 static uint32_t count(char *const *list) {
@@ -53,6 +57,13 @@ int sbx_policy_encode(const struct sbx_policy *policy, uint8_t **out, size_t *ou
       .version = SBX_POLICY_VERSION,
       .argc = count(policy->argv),
       .envc = count(policy->env),
+      .grantc = count(policy->grants),
+      .denyc = count(policy->deny),
+      .zygotec = count(policy->zygote_argv),
+      .net_allowc = count(policy->net_allow),
+      .net_denyc = count(policy->net_deny),
+      .use = policy->use,
+      .permit = policy->permit,
       .timeout_ms = policy->timeout_ms,
       .grace_ms = policy->grace_ms,
       .cpu_ms = policy->cpu_ms,
@@ -60,14 +71,23 @@ int sbx_policy_encode(const struct sbx_policy *policy, uint8_t **out, size_t *ou
       .data_bytes = policy->data_bytes,
       .max_files = policy->max_files,
       .max_file_bytes = policy->max_file_bytes,
+      .tmp_bytes = policy->tmp_bytes,
+      .max_forks = policy->max_forks,
+      .preload_ms = policy->preload_ms,
+      .max_tasks = policy->max_tasks,
+      .spares = policy->spares,
   };
   size_t n = sizeof head + string_room(policy->exec_path) + list_room(policy->argv) +
-             list_room(policy->env);
+             list_room(policy->env) + list_room(policy->grants) + list_room(policy->deny) +
+             list_room(policy->zygote_argv) + list_room(policy->net_allow) +
+             list_room(policy->net_deny);
   if (n > SBX_POLICY_MAX_BYTES || head.argc > SBX_POLICY_MAX_STRINGS ||
-      head.envc > SBX_POLICY_MAX_STRINGS)
+      head.envc > SBX_POLICY_MAX_STRINGS || head.grantc > SBX_POLICY_MAX_STRINGS ||
+      head.denyc > SBX_POLICY_MAX_STRINGS || head.zygotec > SBX_POLICY_MAX_STRINGS ||
+      head.net_allowc > SBX_POLICY_MAX_STRINGS || head.net_denyc > SBX_POLICY_MAX_STRINGS)
     return sbx_err_set(err, SBX_STAGE_POLICY, E2BIG,
                        "the policy takes %zu bytes, at most %u are allowed; allow fewer or shorter "
-                       "environment variables",
+                       "environment variables and paths",
                        n, SBX_POLICY_MAX_BYTES);
   uint8_t *bytes = malloc(n);
   if (!bytes)
@@ -75,7 +95,12 @@ int sbx_policy_encode(const struct sbx_policy *policy, uint8_t **out, size_t *ou
   memcpy(bytes, &head, sizeof head);
   uint8_t *at = put_string(bytes + sizeof head, policy->exec_path);
   at = put_list(at, policy->argv);
-  put_list(at, policy->env);
+  at = put_list(at, policy->env);
+  at = put_list(at, policy->grants);
+  at = put_list(at, policy->deny);
+  at = put_list(at, policy->zygote_argv);
+  at = put_list(at, policy->net_allow);
+  put_list(at, policy->net_deny);
   *out = bytes;
   *out_len = n;
   return 0;
@@ -149,6 +174,16 @@ int sbx_policy_decode(const uint8_t *bytes, size_t n, struct sbx_policy *policy,
     return bad(policy, err, errnum, "argv");
   if (!(policy->env = get_list(&in, head.envc, &errnum)))
     return bad(policy, err, errnum, "env");
+  if (!(policy->grants = get_list(&in, head.grantc, &errnum)))
+    return bad(policy, err, errnum, "grants");
+  if (!(policy->deny = get_list(&in, head.denyc, &errnum)))
+    return bad(policy, err, errnum, "deny");
+  if (!(policy->zygote_argv = get_list(&in, head.zygotec, &errnum)))
+    return bad(policy, err, errnum, "zygote_argv");
+  if (!(policy->net_allow = get_list(&in, head.net_allowc, &errnum)))
+    return bad(policy, err, errnum, "network.allow");
+  if (!(policy->net_deny = get_list(&in, head.net_denyc, &errnum)))
+    return bad(policy, err, errnum, "network.deny");
   if (in.left != 0)
     return bad(policy, err, EINVAL, "its end");
   if (head.timeout_ms == 0)
@@ -160,7 +195,42 @@ int sbx_policy_decode(const uint8_t *bytes, size_t n, struct sbx_policy *policy,
   policy->data_bytes = head.data_bytes;
   policy->max_files = head.max_files;
   policy->max_file_bytes = head.max_file_bytes;
+  policy->use = head.use;
+  policy->permit = head.permit;
+  policy->tmp_bytes = head.tmp_bytes;
+  policy->max_forks = head.max_forks;
+  policy->preload_ms = head.preload_ms;
+  policy->max_tasks = head.max_tasks;
+  policy->spares = head.spares;
   return 0;
+}
+
+static int read_all(int fd, uint8_t *bytes, size_t n) {
+  for (size_t done = 0; done < n;) {
+    ssize_t r = pread(fd, bytes + done, n - done, (off_t)done);
+    if (r < 0 && errno != EINTR)
+      return -errno;
+    if (r == 0)
+      return -EINVAL;
+    done += r < 0 ? 0 : (size_t)r;
+  }
+  return 0;
+}
+
+int sbx_policy_read(int fd, struct sbx_policy *policy, struct sbx_err *err) {
+  struct stat stat;
+  memset(policy, 0, sizeof *policy);
+  if (fstat(fd, &stat) < 0)
+    return sbx_err_set(err, SBX_STAGE_POLICY, errno, "there is no descriptor for the policy");
+  size_t size = stat.st_size > 0 ? (size_t)stat.st_size : 0;
+  if (size > SBX_POLICY_MAX_BYTES)
+    return sbx_err_set(err, SBX_STAGE_POLICY, EFBIG, "the policy is larger than allowed");
+  uint8_t *bytes = malloc(size + 1);
+  int rc = bytes ? read_all(fd, bytes, size) : -ENOMEM;
+  rc = rc < 0 ? sbx_err_set(err, SBX_STAGE_POLICY, -rc, "the policy cannot be read")
+              : sbx_policy_decode(bytes, size, policy, err);
+  free(bytes);
+  return rc;
 }
 
 static void free_list(char **list) {
@@ -173,5 +243,10 @@ void sbx_policy_free(struct sbx_policy *policy) {
   free(policy->exec_path);
   free_list(policy->argv);
   free_list(policy->env);
+  free_list(policy->grants);
+  free_list(policy->deny);
+  free_list(policy->zygote_argv);
+  free_list(policy->net_allow);
+  free_list(policy->net_deny);
   memset(policy, 0, sizeof *policy);
 }

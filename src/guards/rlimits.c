@@ -6,6 +6,9 @@
 #include <string.h>
 #include <sys/resource.h>
 
+/* VmData of a Node.js without threads before it has loaded anything. */
+#define RUNTIME_BYTES (UINT64_C(24) << 20)
+
 /* Never above what was inherited: raising a hard limit needs CAP_SYS_RESOURCE, and a host that
  * was itself limited must not be outdone by its guest. */
 static int lower(int resource, const char *name, uint64_t soft, uint64_t hard,
@@ -21,13 +24,37 @@ static int lower(int resource, const char *name, uint64_t soft, uint64_t hard,
   return 0;
 }
 
+/* What data_bytes has in store for the runtime is less than what a zygote may have preloaded. */
+static uint64_t data_limit(const struct sbx_guard_run *run) {
+  uint64_t limit = run->policy->data_bytes, inherited = run->inherited_bytes;
+  return inherited > RUNTIME_BYTES ? limit + inherited - RUNTIME_BYTES : limit;
+}
+
+/* Of a zygote that runs foreign code. Its guests add to what they inherit. */
+static int limit_zygote(const struct sbx_policy *p, struct sbx_err *err) {
+  int rc = lower(RLIMIT_CORE, "RLIMIT_CORE", 1, 1, err);
+  if (rc == 0 && p->data_bytes)
+    rc = lower(RLIMIT_DATA, "RLIMIT_DATA", p->data_bytes, 2 * p->data_bytes, err);
+  if (rc == 0 && p->max_file_bytes)
+    rc = lower(RLIMIT_FSIZE, "RLIMIT_FSIZE", p->max_file_bytes, p->max_file_bytes, err);
+  /* Counted in the user namespace of the launcher, so that nobody else's processes matter. */
+  if (rc == 0 && p->max_tasks)
+    rc = lower(RLIMIT_NPROC, "RLIMIT_NPROC", p->max_tasks, p->max_tasks, err);
+  return rc;
+}
+
 int sbx_guard_rlimits(struct sbx_guard_run *run, struct sbx_err *err) {
   const struct sbx_policy *p = run->policy;
-  int rc = lower(RLIMIT_CORE, "RLIMIT_CORE", 0, 0, err);
+  if (run->zygote)
+    return limit_zygote(p, err);
+  /* One byte, not none: a core_pattern that is a pipe ignores every limit but this one, which
+   * stands for "no dump at all" there (core(5), fs/coredump.c), and no file is that small. */
+  int rc = lower(RLIMIT_CORE, "RLIMIT_CORE", 1, 1, err);
   if (rc == 0 && p->data_bytes)
-    rc = lower(RLIMIT_DATA, "RLIMIT_DATA", p->data_bytes, p->data_bytes, err);
-  if (rc == 0 && p->max_files)
-    rc = lower(RLIMIT_NOFILE, "RLIMIT_NOFILE", p->max_files, p->max_files, err);
+    rc = lower(RLIMIT_DATA, "RLIMIT_DATA", data_limit(run), data_limit(run), err);
+  uint64_t files = sbx_guard_max_files(p);
+  if (rc == 0)
+    rc = lower(RLIMIT_NOFILE, "RLIMIT_NOFILE", files, files, err);
   if (rc == 0 && p->max_file_bytes)
     rc = lower(RLIMIT_FSIZE, "RLIMIT_FSIZE", p->max_file_bytes, p->max_file_bytes, err);
   if (rc == 0 && p->cpu_ms) {

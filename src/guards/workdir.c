@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The working directory of the run. Guest's process, between fork() and execve(). */
+/* The working directory of the run. Init, which finds out whether it can be entered, and the
+ * guest's process, between fork() and execve(). */
 #include "guards.h"
 
 #include <errno.h>

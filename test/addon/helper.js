@@ -28,6 +28,18 @@ export function policy(fields) {
     dataBytes: 4 * 2 ** 30,
     maxFiles: 256,
     maxFileBytes: 0,
+    use: 0,
+    permit: 0,
+    tmpBytes: 0,
+    grants: [],
+    deny: [],
+    zygoteArgv: [],
+    maxForks: 0,
+    preloadMs: 0,
+    maxTasks: 0,
+    spares: 0,
+    netAllow: [],
+    netDeny: [],
     ...fields,
   };
 }
@@ -55,9 +67,11 @@ export function open(fields) {
 export function options(request, options) {
   return {
     workdir: os.tmpdir(),
+    grants: [],
     traceparent: '',
     maxResultBytes: 128 << 20,
     collectLogs: true,
+    fork: false,
     logBytes: 1 << 20,
     sampleMs: 0,
     request: Buffer.from(JSON.stringify(request)),

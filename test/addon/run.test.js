@@ -240,6 +240,7 @@ t.test('bad arguments are TypeErrors that name the property', async (t) => {
   const good = { ...options({ act: 'exit' }), onDone };
   const bad = {
     workdir: [1, 'a\0b', 'x'.repeat(5000)],
+    grants: [undefined, 'r/tmp', [1], ['r/a\0b']],
     traceparent: [undefined, 'x'.repeat(56)],
     maxResultBytes: ['1', NaN, -1, 1.5, 2 ** 32, Infinity],
     collectLogs: [1, undefined],
@@ -257,6 +258,9 @@ t.test('bad arguments are TypeErrors that name the property', async (t) => {
     }
   }
   const type = { code: 'ERR_INVALID_ARG_TYPE' };
+  const long = Array.from({ length: 100 }, () => `r/${'x'.repeat(500)}`);
+  const tooLong = { name: 'RangeError', code: 'ERR_SBX_GRANTS' };
+  t.throws(() => addon.startRun(runner, { ...good, grants: long }), tooLong);
   t.throws(() => addon.startRun({}, good), type);
   t.throws(() => addon.startRun(runner, undefined), type);
   t.throws(() => addon.startRun(runner), { code: 'ERR_MISSING_ARGS' });

@@ -77,8 +77,11 @@ static void hostile_headers(void) {
   h[4] = 9;
   ok(status_of(h) == SBX_FRAME_E_VERSION, "an unknown version is refused");
   sbx_frame_header(h, SBX_FRAME_RESULT, 1);
-  h[7] = 1;
+  h[6] = 1;
   ok(status_of(h) == SBX_FRAME_E_VERSION, "a non-zero reserved field is refused");
+  h[6] = 0;
+  h[7] = 1;
+  ok(status_of(h) == SBX_FRAME_E_VERSION, "in its second byte as well");
 }
 
 static void announced_is_not_allocated(void) {
@@ -93,9 +96,173 @@ static void announced_is_not_allocated(void) {
   sbx_frame_parser_free(&p);
 }
 
+/* What the header promises of each type's limit: that many bytes pass, one more is refused before a
+ * byte of payload is read. */
+static void limits(void) {
+  static const struct {
+    uint8_t type;
+    uint32_t limit;
+  } table[] = {{SBX_FRAME_MARK, SBX_LIMIT_MARK},   {SBX_FRAME_LOG, SBX_LIMIT_LOG},
+               {SBX_FRAME_SPAN, SBX_LIMIT_SPAN},   {SBX_FRAME_NOTICE, SBX_LIMIT_NOTICE},
+               {SBX_FRAME_ERROR, SBX_LIMIT_ERROR}, {SBX_FRAME_RESULT, 70000}};
+  uint8_t h[SBX_FRAME_HEADER], *payload = calloc(1, 2u << 20);
+  int fits = 1, over = 1;
+  for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+    struct sbx_frame_parser p;
+    struct seen s = {0};
+    sbx_frame_parser_init_host(&p, 70000);
+    sbx_frame_header(h, table[i].type, table[i].limit);
+    sbx_frame_feed(&p, h, sizeof h, note, &s);
+    fits &= sbx_frame_feed(&p, payload, table[i].limit, note, &s) == SBX_FRAME_OK;
+    fits &= s.count == 1 && s.len[0] == table[i].limit && s.type[0] == table[i].type;
+    sbx_frame_header(h, table[i].type, table[i].limit + 1);
+    over &= sbx_frame_feed(&p, h, sizeof h, note, &s) == SBX_FRAME_E_TOO_LONG;
+    over &= p.failed_type == table[i].type && s.count == 1 && p.cap == 0;
+    sbx_frame_parser_free(&p);
+  }
+  free(payload);
+  ok(fits, "each type passes up to its limit");
+  ok(over, "a byte more is refused before any payload, and the type is told");
+}
+
+static void only_accepted(void) {
+  int good = 1;
+  for (int type = 0; type < 256; type++) {
+    uint8_t h[SBX_FRAME_HEADER];
+    struct sbx_frame_parser none, one;
+    struct seen s = {0};
+    sbx_frame_parser_init(&none);
+    sbx_frame_parser_init(&one);
+    sbx_frame_accept(&one, (uint8_t)type, 0);
+    sbx_frame_header(h, (uint8_t)type, 0);
+    good &= sbx_frame_feed(&none, h, sizeof h, note, &s) == SBX_FRAME_E_TYPE && s.count == 0;
+    good &= sbx_frame_feed(&one, h, sizeof h, note, &s) == SBX_FRAME_OK && s.count == 1;
+    sbx_frame_header(h, (uint8_t)(type + 1), 0);
+    good &= sbx_frame_feed(&one, h, sizeof h, note, &s) == SBX_FRAME_E_TYPE && s.count == 1;
+    sbx_frame_parser_free(&none);
+    sbx_frame_parser_free(&one);
+  }
+  ok(good, "a new parser accepts nothing, then just what it was told to");
+}
+
+static int stop(void *arg, uint8_t type, uint8_t *data, size_t len) {
+  note(arg, type, data, len);
+  return 1;
+}
+
+static void stopped(void) {
+  uint8_t bytes[64];
+  struct sbx_frame_parser p;
+  struct seen s = {0};
+  size_t n = build(bytes);
+  sbx_frame_parser_init_host(&p, 1024);
+  ok(sbx_frame_feed(&p, bytes, n, stop, &s) == SBX_FRAME_E_STOPPED && s.count == 1,
+     "a callback that says stop gets no other frame");
+  ok(sbx_frame_feed(&p, bytes, n, note, &s) == SBX_FRAME_E_STOPPED && s.count == 1,
+     "the failure is sticky");
+  uint8_t *at;
+  size_t room;
+  ok(!sbx_frame_reserve(&p, &at, &room) &&
+         sbx_frame_commit(&p, 1, note, &s) == SBX_FRAME_E_STOPPED && s.count == 1,
+     "also for the zero-copy calls");
+  sbx_frame_parser_free(&p);
+}
+
+struct big {
+  size_t len;
+  int good;
+};
+
+static int check_big(void *arg, uint8_t type, uint8_t *data, size_t len) {
+  struct big *b = arg;
+  b->len = len;
+  b->good = type == SBX_FRAME_RESULT;
+  for (size_t i = 0; i < len; i++)
+    b->good &= data[i] == (uint8_t)(i * 7);
+  free(data);
+  return 0;
+}
+
+/* Reads 5 MB to the places that reserve gives, in pieces smaller than those. */
+static void zero_copy(void) {
+  enum { TOTAL = 5000000 };
+  struct sbx_frame_parser p;
+  struct big b = {0};
+  uint8_t h[SBX_FRAME_HEADER], *at;
+  size_t room, done = 0, largest = 0;
+  int bounded = 1, status = 0;
+  sbx_frame_parser_init_host(&p, TOTAL);
+  ok(!sbx_frame_reserve(&p, &at, &room), "there is nothing to reserve before a header");
+  sbx_frame_header(h, SBX_FRAME_RESULT, TOTAL);
+  sbx_frame_feed(&p, h, 3, check_big, &b);
+  ok(!sbx_frame_reserve(&p, &at, &room), "nor within it");
+  sbx_frame_feed(&p, h + 3, 5, check_big, &b);
+  while (status == 0 && done < TOTAL && sbx_frame_reserve(&p, &at, &room)) {
+    bounded &= room > 0 && room <= TOTAL - done;
+    bounded &= p.cap <= (64u << 10) || p.cap <= 2 * done;
+    largest = room > largest ? room : largest;
+    size_t take = room < 50000 ? room : 50000;
+    for (size_t i = 0; i < take; i++)
+      at[i] = (uint8_t)((done + i) * 7);
+    done += take;
+    status = sbx_frame_commit(&p, take, check_big, &b);
+  }
+  ok(status == 0 && b.len == TOTAL && b.good, "5 MB read in place arrive whole");
+  ok(bounded, "the room grows with what has arrived, at most twice that, never beyond the frame");
+  ok(largest > 1000000, "it grows geometrically");
+  ok(!sbx_frame_reserve(&p, &at, &room), "behind the frame there is nothing to reserve");
+  sbx_frame_parser_free(&p);
+}
+
+static void one_byte_at_a_time(void) {
+  enum { TOTAL = 200000 };
+  struct sbx_frame_parser p;
+  struct big b = {0};
+  uint8_t h[SBX_FRAME_HEADER];
+  sbx_frame_parser_init_host(&p, TOTAL);
+  sbx_frame_header(h, SBX_FRAME_RESULT, TOTAL);
+  for (size_t i = 0; i < sizeof h; i++)
+    sbx_frame_feed(&p, h + i, 1, check_big, &b);
+  for (size_t i = 0; i < TOTAL; i++) {
+    uint8_t byte = (uint8_t)(i * 7);
+    sbx_frame_feed(&p, &byte, 1, check_big, &b);
+  }
+  ok(b.len == TOTAL && b.good, "200 KB that arrive byte by byte arrive whole");
+  sbx_frame_feed(&p, h, sizeof h, check_big, &b);
+  sbx_frame_feed(&p, h, 5, check_big, &b);
+  sbx_frame_parser_free(&p);
+  ok(!p.payload, "free releases a frame in progress");
+}
+
+static int empty_is_null(void *arg, uint8_t type, uint8_t *data, size_t len) {
+  *(int *)arg = type == SBX_FRAME_RESULT && !data && len == 0;
+  return 0;
+}
+
+static void headers(void) {
+  static const uint8_t expected[SBX_FRAME_HEADER] = {0x44, 0x33, 0x22, 0x11, 1, 21, 0, 0};
+  struct sbx_frame_parser p;
+  uint8_t h[SBX_FRAME_HEADER];
+  int good = 0;
+  sbx_frame_header(h, SBX_FRAME_RESULT, 0x11223344);
+  ok(memcmp(h, expected, sizeof h) == 0,
+     "the header is little-endian length, version, type and zeroes");
+  sbx_frame_parser_init_host(&p, 0);
+  sbx_frame_header(h, SBX_FRAME_RESULT, 0);
+  sbx_frame_feed(&p, h, sizeof h, empty_is_null, &good);
+  ok(good, "an empty payload is NULL, and passes a limit of 0");
+  sbx_frame_parser_free(&p);
+}
+
 int main(void) {
   every_split();
   hostile_headers();
   announced_is_not_allocated();
+  limits();
+  only_accepted();
+  stopped();
+  zero_copy();
+  one_byte_at_a_time();
+  headers();
   return tap_done();
 }

@@ -1,0 +1,4 @@
+// What a pool's workers run.
+'use strict';
+
+module.exports = ({ handler, input }) => require(`./${handler}.cjs`).run(input);

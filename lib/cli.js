@@ -1,0 +1,245 @@
+#!/usr/bin/env node
+// SPDX-License-Identifier: MIT
+// kb-sandbox: run a handler, look at the machine, compile the native part.
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { prepareBuild } from './build.js';
+import { RESERVED_CAPABILITIES } from './confinement.js';
+import { createSandboxRunner } from './index.js';
+import { ProgressBar } from './progress-bar.js';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const { version } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'));
+
+/** Exit statuses; what is not named is 1. 124, 130 and 137 are those of timeout(1) and shells. */
+const STATUS = /** @type {Record<string, number>} */ ({
+  VALIDATION_ERROR: 2,
+  HANDLER_NOT_FOUND: 3,
+  HANDLER_EXIT: 4,
+  RESULT_TOO_LARGE: 5,
+  RESULT_NOT_SERIALIZABLE: 5,
+  PERMISSION_DENIED: 6,
+  ISOLATION_UNAVAILABLE: 7,
+  UNSUPPORTED_PLATFORM: 7,
+  PROCESS_CRASHED: 8,
+  HOST_LIMIT: 8,
+  TIMEOUT: 124,
+  CPU_LIMIT: 124,
+  ABORTED: 130,
+  MEMORY_LIMIT: 137,
+});
+
+const STATUS_HELP = `
+Exit status: 0 result, 1 the handler failed, 2 usage, 3 no such handler, 4 it exited, 5 its result
+cannot be sent, 6 permission denied, 7 this machine cannot, 8 it crashed, 124 time or CPU limit,
+130 interrupted, 137 memory limit.`;
+
+/** @param {string} text */
+function milliseconds(text) {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(text);
+  if (!match) throw new InvalidArgumentError("Give a number of milliseconds, or '1.5s', '2m'.");
+  return Math.round(Number(match[1]) * ({ s: 1000, m: 60_000 }[match[2]] ?? 1));
+}
+
+/** @param {string} text */
+function number(text) {
+  if (!/^\d+(\.\d+)?$/.test(text)) throw new InvalidArgumentError('Give a number.');
+  return Number(text);
+}
+
+/** @param {string} value @param {string[]} all */
+const collect = (value, all) => [...all, value];
+
+/**
+ * @param {string | undefined} text JSON, @file or - for standard input
+ * @returns {unknown}
+ */
+function readInput(text) {
+  if (text === undefined) return undefined;
+  const source = text === '-' ? 0 : text.startsWith('@') ? text.slice(1) : undefined;
+  try {
+    return JSON.parse(source === undefined ? text : fs.readFileSync(source, 'utf8'));
+  } catch (error) {
+    return program.error(`error: --input: ${/** @type {Error} */ (error).message}`, {
+      exitCode: 2,
+    });
+  }
+}
+
+/** Ends with a status once everything is written; a reader that has gone away is no error. @param {number} status */
+function finish(status) {
+  process.exitCode = status;
+}
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (/** @type {NodeJS.ErrnoException} */ error) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit();
+  });
+
+/** @param {string} file @param {any} options */
+async function runHandler(file, options) {
+  const interrupt = new AbortController();
+  const onSignal = () => interrupt.abort(new Error('interrupted'));
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  if (options.inspect && options.profile)
+    program.error('error: --inspect and --profile do not go together', { exitCode: 2 });
+  const debugLevel = options.inspect ? 'inspect' : options.profile ? 'profile' : undefined;
+  const input = readInput(options.input);
+  const runner = createRunner(options);
+  const bar = process.stderr.isTTY && !options.json ? new ProgressBar(process.stderr) : undefined;
+  const result = await runner.run({ file: path.resolve(file), export: options.export }, input, {
+    requestId: `cli-${process.pid}`,
+    workdir: path.resolve(options.workdir),
+    ...(options.outdir && { outdir: path.resolve(options.outdir) }),
+    signal: interrupt.signal,
+    ...(debugLevel && { debugLevel }),
+    onInspector: (url) => process.stderr.write(`Debugger listening on ${url}\n`),
+    onLog: (line) => (bar ? bar.print(line) : process.stderr.write(`${line}\n`)),
+    ...(bar && { onProgress: (fraction, message) => bar.update(fraction, message) }),
+  });
+  bar?.end();
+  await runner.dispose();
+  process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+  } else if (result.ok) {
+    if (result.data !== undefined)
+      process.stdout.write(`${JSON.stringify(result.data, null, 2)}\n`);
+  } else {
+    const { code, message, stack } = result.error;
+    process.stderr.write(`${code}: ${message}\n${stack ? `${stack}\n` : ''}`);
+  }
+  for (const written of result.debugFiles ?? []) process.stderr.write(`Wrote ${written}\n`);
+  finish(result.ok ? 0 : (STATUS[result.error.code] ?? 1));
+}
+
+/** @param {any} options */
+function createRunner(options) {
+  try {
+    return createSandboxRunner({
+      mode: options.inProcess ? 'inprocess' : 'subprocess',
+      execution: {
+        timeoutMs: options.timeout,
+        graceMs: options.grace,
+        memoryMb: options.memory,
+        cpuMs: options.cpu,
+      },
+      debug: options.inspect,
+      isolation: options.bestEffort ? 'best-effort' : 'strict',
+      permissions: {
+        env: { allow: options.env },
+        filesystem: { allow: options.allowFs, deny: options.denyFs, readOnly: options.readOnly },
+        network: { allow: options.network ? ['*'] : [] },
+        capabilities: options.capability,
+      },
+      monitoring: { collectTraces: options.trace, collectLogs: options.json },
+    });
+  } catch (error) {
+    return program.error(`error: ${/** @type {Error} */ (error).message}`, { exitCode: 2 });
+  }
+}
+
+/**
+ * Tries a fork, as 'auto' does behind a first run, so that the report knows how it went.
+ *
+ * @returns {Promise<import('./index.js').IsolationReport>}
+ */
+async function diagnose() {
+  const workdir = path.join(root, 'lib', 'guest');
+  const runner = createSandboxRunner({ startup: 'fork' });
+  const handler = { file: './warm-handler.cjs', export: 'handle' };
+  const { ok, error, metrics } = await runner.run(handler, 1, { requestId: 'doctor', workdir });
+  await runner.dispose();
+  const report = createSandboxRunner().isolation();
+  if (ok || report.mode !== 'subprocess' || metrics.startup === 'spawn') return report;
+  const startupReason = `a fork of this Node.js was tried, and failed: ${error.message}`;
+  return { ...report, startup: 'spawn', startupReason };
+}
+
+/** @param {{ json: boolean }} options */
+async function doctor({ json }) {
+  const report = await diagnose();
+  const { layers, broken, startup, startupReason } = report;
+  if (json) {
+    process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+  } else {
+    const width = Math.max(...layers.map(({ name }) => name.length));
+    const { versions, platform, arch } = process;
+    process.stdout.write(
+      `Node.js ${versions.node}, ${platform}-${arch}, Linux ${os.release()}\n\n`,
+    );
+    for (const { name, status, detail, mend } of layers) {
+      process.stdout.write(`${name.padEnd(width)}  ${status.padEnd(11)}  ${detail}\n`);
+      if (mend) process.stdout.write(`${' '.repeat(width + 15)}mend: ${mend}\n`);
+    }
+    process.stdout.write(`\nguests start by '${startup}': ${startupReason}\n`);
+    const verdict = broken.length
+      ? `isolation 'strict' refuses to run here: ${broken.join('; ')}`
+      : "isolation 'strict', the default, holds on this machine.";
+    process.stdout.write(`\n${verdict}\n`);
+  }
+  finish(broken.length ? 1 : 0);
+}
+
+function build() {
+  const args = ['--yes', 'node-gyp@12', ...prepareBuild(root)];
+  const { status, error } = spawnSync('npx', args, { cwd: root, stdio: 'inherit' });
+  if (error) process.stderr.write(`npx: ${error.message}\n`);
+  finish(status ?? 1);
+}
+
+const reserved = `${Object.keys(RESERVED_CAPABILITIES).join(', ')} open something`;
+
+const program = new Command('kb-sandbox')
+  .description('Runs a handler that you do not trust in a process of its own.')
+  .version(version)
+  .exitOverride((error) => process.exit(error.exitCode === 1 ? 2 : error.exitCode));
+
+program
+  .command('run')
+  .description('Run a handler: its logs go to stderr, its result to stdout')
+  .argument('<file>', 'the file with the handler')
+  .option('--export <name>', 'the exported function', 'handle')
+  .option('--input <json>', 'its input: JSON, @file, or - for standard input')
+  .option('--timeout <time>', 'wall clock limit: milliseconds, or 1.5s', milliseconds)
+  .option('--grace <time>', 'from SIGTERM to SIGKILL', milliseconds)
+  .option('--cpu <time>', 'CPU time limit', milliseconds)
+  .option('--memory <MiB>', 'memory limit', number)
+  .option('--env <name>', 'let an environment variable through (again for more)', collect, [])
+  .option(
+    '--allow-fs <path>',
+    "let a path be read and written; '*': all (again for more)",
+    collect,
+    [],
+  )
+  .option('--deny-fs <path>', 'let a path be seen by no means (again for more)', collect, [])
+  .option('--read-only', 'what --allow-fs lets through may be read only', false)
+  .option('--network', "let it use the host's network", false)
+  .option('--capability <name>', `a capability (again for more); ${reserved}`, collect, [])
+  .option('--best-effort', 'run with what this machine can hold, strict or not', false)
+  .option('--workdir <directory>', 'where it runs', '.')
+  .option('--outdir <directory>', 'where it may write')
+  .addOption(new Option('--in-process', 'run it in this process, with no isolation'))
+  .option('--inspect', 'wait for a debugger, whose URL is printed', false)
+  .option('--profile', 'write a CPU profile, and what helps with memory, to --outdir', false)
+  .option('--trace', 'collect traces, shown with --json', false)
+  .option('--json', 'print the whole result: data or error, metrics, logs, traces', false)
+  .addHelpText('after', STATUS_HELP)
+  .action(runHandler);
+
+program
+  .command('doctor')
+  .description('Say what confines a guest on this machine')
+  .option('--json', 'as JSON', false)
+  .action(doctor);
+
+program
+  .command('build')
+  .description('Compile the native part of this package (needs gcc, make and python3)')
+  .action(build);
+
+await program.parseAsync();

@@ -1,0 +1,243 @@
+'use strict';
+// The program of a guest: `node lib/guest/bootstrap.cjs`, or run() where the guest is a fork of
+// zygote.cjs, with the data socket as descriptor 3. Reads what to run, runs it, sends one RESULT or
+// ERROR, and ends the process at once.
+//
+// What is used after foreign code ran is captured before: a handler that replaces JSON or process.exit
+// harms its own result at most. It is not a border; the host believes nothing that comes from here.
+
+const frames = require('./frames.cjs');
+const errors = require('./errors.cjs');
+const { createContext } = require('./context.cjs');
+const { watchExits } = require('./exits.cjs');
+const { divertLevels, levelConsole } = require('./log.cjs');
+const { loadHandlerFile, pickExport, resolveHandlerFile } = require('./resolve.cjs');
+const { toText } = require('./text.cjs');
+
+const { TYPE, PHASE, byteLength, mark, parse, receive, sendFrame, sendLong } = frames;
+const { sendText, stringify } = frames;
+const { describe, encodeFailure, failure, isOutOfMemory, isStream, messageOf, read } = errors;
+const listenerCount = process.listenerCount.bind(process);
+/** @type {(code: number) => void} */
+let leave;
+
+/** @type {'load' | 'execute'} */
+let phase = 'load';
+let over = false;
+/** What speaks to the host, once somebody does. @type {any} */
+let client;
+let { pid } = process;
+/** @type {import('./debug.cjs').Debugging | undefined} */
+let debugging;
+
+/**
+ * Sends the one outcome and ends the process, whatever the handler left running.
+ * @param {() => void} tell
+ */
+function finish(tell) {
+  if (over) return;
+  over = true;
+  try {
+    client?.flush();
+    tell();
+  } catch (error) {
+    // With the socket gone nobody is there to tell; without memory a short frame may still fit.
+    if (isOutOfMemory(error)) sendText(TYPE.ERROR, encodeFailure(describe(error, phase)));
+  } finally {
+    debugging?.onEnd();
+    leave(0);
+  }
+}
+
+/** @param {unknown} error that was thrown @param {string} [origin] */
+function fail(error, origin) {
+  const what = describe(error, phase, origin);
+  finish(() => {
+    debugging?.onFailure(error);
+    if (phase === 'execute') mark(PHASE.EXECUTE);
+    sendText(TYPE.ERROR, encodeFailure(what));
+  });
+}
+
+/**
+ * @param {unknown} result @param {number} limit in bytes
+ * @param {((value: unknown) => string) | undefined} encode of the advanced serialization
+ */
+function succeed(result, limit, encode) {
+  finish(() => {
+    mark(PHASE.EXECUTE);
+    /** @type {string | undefined} */
+    let text;
+    try {
+      text = serialize(result, encode);
+    } catch (error) {
+      return sendText(TYPE.ERROR, encodeFailure(unserializable(error, limit)));
+    }
+    const length = byteLength(text ?? '');
+    if (length > limit) return sendText(TYPE.ERROR, encodeFailure(tooLarge(limit, length)));
+    return sendLong(TYPE.RESULT, text ?? '', length);
+  });
+}
+
+/**
+ * @param {unknown} result @param {((value: unknown) => string) | undefined} encode
+ * @returns {string | undefined} undefined for undefined
+ */
+function serialize(result, encode) {
+  if (result === undefined) return undefined;
+  if (encode !== undefined) return encode(result);
+  const text = stringify(result);
+  if (text === undefined && (typeof result === 'function' || typeof result === 'symbol')) {
+    throw new TypeError(`it is a ${typeof result}`);
+  }
+  return text;
+}
+
+/** @param {unknown} error what serializing threw @param {number} limit */
+function unserializable(error, limit) {
+  if (isOutOfMemory(error)) return describe(error, phase);
+  const message = messageOf(error);
+  // V8 says so of a text over its longest string, which is over any limit on a result.
+  if (message === 'Invalid string length') return tooLarge(limit);
+  const stack = read(error, 'stack');
+  return failure(
+    'RESULT_NOT_SERIALIZABLE',
+    `The handler's result cannot be serialized: ${message}`,
+    { phase },
+    'TypeError',
+    typeof stack === 'string' ? errors.bound(stack, 64 << 10) : '',
+  );
+}
+
+/** @param {number} limit @param {number} [bytes] */
+function tooLarge(limit, bytes) {
+  const size = bytes === undefined ? 'too large to serialize' : `${bytes} bytes`;
+  return failure('RESULT_TOO_LARGE', `The handler's result is ${size}; ${limit} are allowed.`, {
+    limit,
+    ...(bytes !== undefined && { bytes }),
+  });
+}
+
+/**
+ * Node.js gives stdout and stderr on a pipe as non-blocking: what is printed faster than the host
+ * reads would wait in memory, and be lost when the process ends. A blocking one does neither.
+ * @param {'stdout' | 'stderr'} name
+ */
+function makeBlocking(name) {
+  const original = Object.getOwnPropertyDescriptor(process, name);
+  const get = original?.get;
+  if (get === undefined) return;
+  let seen = false;
+  Object.defineProperty(process, name, {
+    ...original,
+    get() {
+      const stream = get.call(process);
+      if (!seen) {
+        seen = true;
+        stream._handle?.setBlocking?.(true);
+        divertLevels(stream);
+      }
+      return stream;
+    },
+  });
+}
+
+/** The codec of the advanced serialization, which costs time to load. */
+function loadAdvanced() {
+  const features = /** @type {{ require_module?: boolean }} */ (process.features);
+  if (features.require_module === true) return require('./advanced.mjs');
+  return require('./import.cjs').importModule('./advanced.mjs');
+}
+
+/**
+ * @param {any} request @param {any} codec of the advanced serialization
+ * @returns {any} of host.cjs
+ */
+function createHostClient(request, codec) {
+  const { createClient } = require('./host.cjs');
+  const inbox = require('./inbox.cjs');
+  const made = createClient({
+    names: request.host ?? [],
+    maxCalls: request.maxHostCalls,
+    maxBytes: request.maxMessageBytes,
+    encode: codec?.encode ?? stringify,
+    decode: codec?.decode ?? parse,
+    send: (frame) => sendFrame(TYPE.MESSAGE, frame),
+    hold: inbox.hold,
+    release: inbox.release,
+  });
+  inbox.listen(TYPE.ANSWER, made.take, made.lose);
+  return made;
+}
+
+/** Takes the INPUT frame; the bytes are let go once they are decoded. */
+function receiveInput() {
+  /** @type {Buffer | undefined} */
+  let payload = receive(TYPE.INPUT);
+  return (/** @type {(text: string) => unknown} */ decode) => {
+    const text = payload && toText(payload);
+    payload = undefined;
+    return text ? decode(text) : undefined;
+  };
+}
+
+/** What is watched from before the first line of foreign code; once in a process. */
+function prepare() {
+  makeBlocking('stdout');
+  makeBlocking('stderr');
+  levelConsole();
+  watchExits({ pid: () => pid, phase: () => phase, isOver: () => over });
+  // One that the handler installs itself is its own way to deal with them.
+  process.on('uncaughtException', (error, origin) => {
+    if (listenerCount('uncaughtException') === 1) fail(error, origin);
+  });
+}
+
+/**
+ * Reads a request and does what it says.
+ * @param {(code: number) => void} exit what ends the process at once
+ */
+async function run(exit) {
+  leave = exit;
+  pid = process.pid;
+  phase = 'load';
+  over = false;
+  debugging = undefined;
+  client = undefined;
+  const request = parse(receive(TYPE.REQUEST).toString());
+  const readInput = receiveInput();
+  try {
+    const codec = request.serialization === 'advanced' ? await loadAdvanced() : undefined;
+    const input = readInput(codec?.decode ?? parse);
+    if (request.lookups) require('./lookup.cjs').installInGuest();
+    for (const name of Object.keys(request.env)) process.env[name] = request.env[name];
+    const file = resolveHandlerFile(request.file, request.root);
+    process.argv = [process.execPath, file];
+    mark(PHASE.BOOT);
+    if (request.debug) {
+      debugging = await require('./debug.cjs').begin(request.debug, file, request.timeoutMs);
+    }
+
+    const loaded = loadHandlerFile(file);
+    const namespace = loaded.pending === undefined ? loaded.namespace : await loaded.pending;
+    const handler = pickExport(namespace, request.export);
+    const connect = () => (client ??= createHostClient(request, codec));
+    const ctx = createContext(request, connect);
+    mark(PHASE.LOAD);
+
+    phase = 'execute';
+    let result = await handler(input, ctx);
+    if (isStream(result)) result = await connect().pump(result);
+    succeed(result, request.maxResultBytes, codec?.encode);
+  } catch (error) {
+    fail(error);
+  }
+}
+
+if (require.main === module) {
+  const exit = /** @type {any} */ (process).reallyExit.bind(process);
+  prepare();
+  run(exit);
+}
+
+module.exports = { prepare, run };

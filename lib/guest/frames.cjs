@@ -1,0 +1,241 @@
+'use strict';
+// The guest's end of the data socket (src/core/frame.h): blocking reads and writes of whole frames.
+// What is used after foreign code ran is captured here, before it runs.
+
+const fs = require('node:fs');
+
+const { readSync, writeSync } = fs;
+const { stringify, parse } = JSON;
+const { min } = Math;
+const { byteLength, allocUnsafeSlow } = Buffer;
+const fromString = Buffer.from;
+const call = Function.prototype.call;
+/** @type {(text: string, from: number, to: number) => string} */
+const slice = call.bind(String.prototype.slice);
+/** @type {(text: string, at: number) => number} */
+const charCodeAt = call.bind(String.prototype.charCodeAt);
+/** @typedef {(bytes: Buffer, text: string, at: number, room: number) => number} Write */
+const { prototype } = /** @type {any} */ (Buffer);
+/** @type {Write} */
+const latin1Write = call.bind(prototype.latin1Write);
+/** @type {Write} */
+const utf8Write = call.bind(prototype.utf8Write);
+const { wait } = Atomics;
+const Int32 = Int32Array;
+const Shared = SharedArrayBuffer;
+const NativeError = Error;
+const { hrtime } = process;
+const today = Date.now;
+// Half a millisecond is what Date.now() cuts off on average.
+let epoch = today() + 0.5;
+let origin = hrtime();
+
+const FD = 3;
+const VERSION = 1;
+const HEADER = 8;
+// Below this, copying costs less than a second write.
+const SMALL = 16 << 10;
+/** Characters of a long text at a time: few enough to stay in the processor's cache. */
+const PIECE = 256 << 10;
+
+const TYPE = Object.freeze({
+  REQUEST: 1,
+  INPUT: 2,
+  RESOLVED: 3,
+  ANSWER: 5,
+  MARK: 16,
+  LOG: 17,
+  SPAN: 18,
+  NOTICE: 19,
+  ERROR: 20,
+  RESULT: 21,
+  RESOLVE: 22,
+  MESSAGE: 23,
+});
+const PHASE = Object.freeze({ BOOT: 1, LOAD: 2, EXECUTE: 3 });
+
+/**
+ * Epoch milliseconds, finer than Date.now() and on a clock that never steps back. (Node.js loads
+ * `performance` on demand, which takes more than a millisecond.)
+ */
+function now() {
+  const since = hrtime(origin);
+  return epoch + since[0] * 1e3 + since[1] / 1e6;
+}
+
+/** A guest that was forked just now counts from here. */
+function restartClock() {
+  epoch = today() + 0.5;
+  origin = hrtime();
+}
+
+/** Seconds since the clock was started, which is when the guest was, but for the start of Node.js. */
+function age() {
+  const since = hrtime(origin);
+  return since[0] + since[1] / 1e9;
+}
+
+/** Set by inbox.cjs, which reads without blocking. @type {((block: boolean) => void) | undefined} */
+let setBlocking;
+
+/** @param {(block: boolean) => void} set makes the data socket block, and not block again */
+function onFull(set) {
+  setBlocking = set;
+}
+
+/**
+ * A handler that opens descriptor 3 as a stream makes it non-blocking for everybody: the calls here
+ * wait and go on. Returns for an error that is no reason to stop, else throws it.
+ * @param {any} error
+ * @returns {boolean} whether the socket blocks now and must not any longer than this
+ */
+function recover(error) {
+  if (error.code === 'EINTR') return false;
+  if (error.code !== 'EAGAIN') throw error;
+  if (setBlocking === undefined) wait(new Int32(new Shared(4)), 0, 0, 1);
+  else setBlocking(true);
+  return setBlocking !== undefined;
+}
+
+/**
+ * Up to 2 GiB a call, which is the most that read(2) and write(2) move and Node accepts.
+ * @param {(at: number, count: number) => number} move @param {number} length
+ */
+function moveAll(move, length) {
+  let blocks = false;
+  try {
+    for (let at = 0; at < length;) {
+      try {
+        const count = move(at, min(length - at, 0x7ffff000));
+        if (count === 0) throw new NativeError('The data socket ended inside of a frame.');
+        at += count;
+      } catch (error) {
+        blocks = recover(error) || blocks;
+      }
+    }
+  } finally {
+    if (blocks) setBlocking?.(false);
+  }
+}
+
+/** @param {number} length */
+function readExactly(length) {
+  const bytes = allocUnsafeSlow(length);
+  moveAll((at, count) => readSync(FD, bytes, at, count, null), length);
+  return bytes;
+}
+
+/** @param {Uint8Array} bytes @param {number} length */
+function writeExactly(bytes, length) {
+  moveAll((at, count) => writeSync(FD, bytes, at, count), length);
+}
+
+/**
+ * Reads one frame, which must be of `type`.
+ * @param {number} type
+ */
+function receive(type) {
+  const header = readExactly(HEADER);
+  if (header[4] !== VERSION || header[5] !== type) {
+    throw new NativeError(`Expected a frame of type ${type}, got ${header[5]}.`);
+  }
+  return readExactly(header.readUInt32LE(0));
+}
+
+/** @param {number} type @param {number} length @param {number} [room] bytes, the header being the first */
+function header(type, length, room = HEADER) {
+  const head = allocUnsafeSlow(room);
+  head[0] = length;
+  head[1] = length >>> 8;
+  head[2] = length >>> 16;
+  head[3] = length >>> 24;
+  head[4] = VERSION;
+  head[5] = type;
+  head[6] = 0;
+  head[7] = 0;
+  return head;
+}
+
+/**
+ * Writes one frame of `length` bytes.
+ * @param {number} type @param {Uint8Array} payload @param {number} length
+ */
+function send(type, payload, length) {
+  const joined = length <= SMALL;
+  const head = header(type, length, joined ? HEADER + length : HEADER);
+  if (joined) {
+    for (let i = 0; i < length; i++) head[HEADER + i] = payload[i];
+    writeExactly(head, HEADER + length);
+    return;
+  }
+  writeExactly(head, HEADER);
+  writeExactly(payload, length);
+}
+
+/**
+ * Writes one frame whose first HEADER bytes are free for the header.
+ * @param {number} type @param {Buffer} frame
+ */
+function sendFrame(type, frame) {
+  frame.writeUInt32LE(frame.length - HEADER, 0);
+  frame.writeUInt32LE(VERSION | (type << 8), 4);
+  writeExactly(frame, frame.length);
+}
+
+/**
+ * Writes one frame that holds a text, which may be long: it becomes bytes piece by piece, all in the
+ * same place, since memory that was never used before costs more than the copying.
+ * @param {number} type @param {string} text @param {number} length of the text in UTF-8
+ */
+function sendLong(type, text, length) {
+  if (length <= SMALL) return sendText(type, text);
+  writeExactly(header(type, length), HEADER);
+  const ascii = length === text.length;
+  const room = allocUnsafeSlow(ascii ? min(PIECE, length) : 3 * PIECE);
+  for (let at = 0; at < text.length;) {
+    let end = min(at + PIECE, text.length);
+    // A pair of surrogates is one character.
+    if (!ascii && end < text.length && (charCodeAt(text, end - 1) & 0xfc00) === 0xd800) end--;
+    const piece = slice(text, at, end);
+    const count = ascii
+      ? latin1Write(room, piece, 0, piece.length)
+      : utf8Write(room, piece, 0, room.length);
+    writeExactly(room, count);
+    at = end;
+  }
+  return undefined;
+}
+
+/** @param {number} type @param {string} text */
+function sendText(type, text) {
+  const bytes = fromString(text, 'utf8');
+  send(type, bytes, bytes.length);
+}
+
+/** @param {number} phase one of PHASE, which has just ended */
+function mark(phase) {
+  const bytes = new Uint8Array(9);
+  const time = new Uint8Array(new Float64Array([now()]).buffer);
+  bytes[0] = phase;
+  for (let i = 0; i < 8; i++) bytes[i + 1] = time[i];
+  send(TYPE.MARK, bytes, 9);
+}
+
+module.exports = {
+  HEADER,
+  TYPE,
+  PHASE,
+  age,
+  byteLength,
+  mark,
+  now,
+  onFull,
+  parse,
+  receive,
+  restartClock,
+  send,
+  sendFrame,
+  sendLong,
+  sendText,
+  stringify,
+};

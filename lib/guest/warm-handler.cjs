@@ -1,0 +1,4 @@
+'use strict';
+
+/** @param {unknown} input */
+exports.handle = async (input) => input;

@@ -1,0 +1,4 @@
+/** @param {unknown} input */
+export async function handle(input) {
+  return input;
+}

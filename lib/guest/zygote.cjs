@@ -1,0 +1,115 @@
+'use strict';
+// The program of a zygote: `node <flags> lib/guest/zygote.cjs <zygote.node>`. Loads what every guest
+// needs, and forks one for each run: serve() blocks here and returns in each guest. No foreign code
+// runs before that, but for what execution.preload names; by then the process is confined.
+
+const { prepare, run } = require('./bootstrap.cjs');
+const { replaceClocks } = require('./clock.cjs');
+const { restartClock } = require('./frames.cjs');
+const { createRandom } = require('./random.cjs');
+const { rehearse } = require('./rehearse.cjs');
+// For guests that speak to the host.
+require('./host.cjs');
+require('./inbox.cjs');
+require('node:net');
+
+const { defineProperty } = Object;
+const host = /** @type {any} */ (process);
+const [, , moduleFile, root, ...preloads] = process.argv;
+const native = require(moduleFile);
+
+const restartClocks = replaceClocks();
+const { random, seed } = createRandom();
+
+/**
+ * What the runtime took note of when the zygote started is not so in a guest.
+ * @param {number} pid
+ */
+function become(pid) {
+  restartClock();
+  restartClocks();
+  seed();
+  defineProperty(process, 'pid', { configurable: true, enumerable: true, value: pid });
+  process.chdir('.'); // It has been changed behind the back of a cache.
+}
+
+/**
+ * Where its event loop has nothing to do, Node.js 20 waits for V8's threads, which are not here, and
+ * compiling leaves them some work that nobody needs: until a module is there, there is something to
+ * do.
+ */
+function keepAliveForWebAssembly() {
+  const { WebAssembly } = /** @type {any} */ (globalThis);
+  const { apply } = Reflect;
+  const { setInterval, clearInterval } = globalThis;
+  for (const name of ['compile', 'compileStreaming', 'instantiate', 'instantiateStreaming']) {
+    const original = WebAssembly[name];
+    defineProperty(WebAssembly, name, {
+      value: async (/** @type {any[]} */ ...args) => {
+        const timer = setInterval(() => {}, 2 ** 31 - 1);
+        try {
+          return await apply(original, WebAssembly, args);
+        } finally {
+          clearInterval(timer);
+        }
+      },
+    });
+  }
+}
+
+/** Ways out of the process that would wait for threads of the zygote, which a guest does not have. */
+function endLikeAFork() {
+  host.reallyExit = (/** @type {unknown} */ code) => native.exit(Number(code) || 0);
+  process.on('exit', (code) => native.exitWith(code));
+  const { _fatalException: handle } = host;
+  host._fatalException = (/** @type {any} */ error, /** @type {boolean} */ fromPromise) => {
+    const handled = handle(error, fromPromise);
+    if (!handled) {
+      host._rawDebug(error?.stack ?? error);
+      native.exit(Number(process.exitCode) || 1);
+    }
+    return handled;
+  };
+}
+
+/** What is garbage now would be copied by every guest that collects it. */
+function collectGarbage() {
+  const { setFlagsFromString } = require('node:v8');
+  setFlagsFromString('--expose-gc');
+  const gc = require('node:vm').runInNewContext('gc');
+  setFlagsFromString('--no-expose-gc');
+  gc();
+  gc();
+  // It counts nothing, but has to look at the whole heap, so that nothing of it is left to be swept.
+  const { emitWarning } = process;
+  process.emitWarning = () => {}; // That it is experimental.
+  /** @type {any} */ (require('node:v8')).queryObjects?.(class {}, { format: 'count' });
+  process.emitWarning = emitWarning;
+}
+
+async function begin() {
+  Math.random = random;
+  endLikeAFork();
+  if (Number(process.versions.node.split('.')[0]) < 22) keepAliveForWebAssembly();
+  prepare();
+  await rehearse(native, run, 10);
+  if (preloads.length > 0) await require('./loaded.cjs').preload(native, root, preloads);
+  become(process.pid);
+  collectGarbage();
+  native.forgetCode();
+  await rehearse(native, run, 1);
+  become(process.pid);
+  // Nothing is to be done by a guest that was put off here.
+  await new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+  const pid = native.serve();
+  become(pid || process.pid);
+  if (pid === 0) {
+    await rehearse(native, run, 1);
+    native.study();
+  }
+  await run(native.exit);
+}
+
+begin();

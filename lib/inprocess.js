@@ -1,0 +1,519 @@
+// SPDX-License-Identifier: MIT
+// Runs in the host's own process, for development: the same results, nothing isolated. What a
+// handler prints is told apart by the asynchronous context that it prints from.
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { randomBytes } from 'node:crypto';
+import { pathToFileURL } from 'node:url';
+import { aborted, describe, disposed, failure } from './errors.js';
+import guestErrors from './guest/errors.cjs';
+import guestFrames from './guest/frames.cjs';
+import guestHost from './guest/host.cjs';
+import guestLog from './guest/log.cjs';
+import guestResolve from './guest/resolve.cjs';
+import { hostFunctions } from './host.js';
+import { LEVELS } from './logs.js';
+import { deserialize, serialize } from './serialize.js';
+import { Session } from './session.js';
+import { Collector } from './stream.js';
+import { now } from './trace.js';
+
+/** @typedef {import('./errors.js').SandboxError} SandboxError */
+/** @typedef {'info' | 'warn' | 'error' | 'debug'} Level */
+
+/**
+ * @typedef {object} Link
+ * @property {Session} session
+ * @property {ReturnType<typeof guestHost.createClient>} client
+ * @property {unknown[]} [chunks] of a result in pieces
+ * @property {(error: SandboxError) => void} fail
+ * @property {() => Promise<unknown>} delivered resolves when what was sent has arrived
+ * @property {() => void} close
+ */
+
+const MIB = 2 ** 20;
+
+/** @type {AsyncLocalStorage<Output>} */
+const outputs = new AsyncLocalStorage();
+/** @type {AsyncLocalStorage<string>} */
+const spans = new AsyncLocalStorage();
+
+/** The lines of one run: the newest that fit. */
+class Output {
+  /** @type {import('./logs.js').Row[]} */
+  rows = [];
+  dropped = 0;
+  #bytes = 0;
+  #limit;
+  #logs;
+  /** Of stdout and stderr, up to the next newline. @type {Record<string, string>} */
+  #partial = {};
+
+  /** @param {number} limit bytes @param {import('./logs.js').Logs} logs */
+  constructor(limit, logs) {
+    this.#limit = limit;
+    this.#logs = logs;
+  }
+
+  /** @returns {string[]} for the result */
+  get lines() {
+    const { structured } = this.#logs;
+    return this.#logs.list(structured ? this.rows : this.rows.map(([, , text]) => text));
+  }
+
+  /** @param {Level} level @param {string} text */
+  write(level, text) {
+    const parts = ((this.#partial[level] ?? '') + text).split('\n');
+    this.#partial[level] = String(parts.pop());
+    for (const line of parts) this.add(level, line);
+  }
+
+  /** @param {Level} level @param {unknown} message @param {unknown} fields */
+  log(level, message, fields) {
+    const text = guestLog.lineOf(message, fields, this.#logs.structured);
+    for (const line of text.split('\n')) this.add(level, line);
+  }
+
+  /** @param {Level} level @param {string} line */
+  add(level, line) {
+    /** @type {import('./logs.js').Row} */
+    const row = [now(), LEVELS.indexOf(level), line];
+    this.rows.push(row);
+    this.#bytes += Buffer.byteLength(line);
+    while (this.#bytes > this.#limit && this.rows.length > 0) {
+      this.#bytes -= Buffer.byteLength(String(this.rows.shift()?.[2]));
+      this.dropped++;
+    }
+    // Outside of the run: what a callback prints is the host's.
+    if (this.#logs.live) outputs.exit(() => this.#logs.tell([row]));
+  }
+
+  finish() {
+    for (const [level, text] of Object.entries(this.#partial))
+      if (text) this.add(/** @type {Level} */ (level), text);
+    this.#partial = {};
+  }
+}
+
+/** While runs are going on, what they write to stdout and stderr goes to their Output. */
+class Capture {
+  static #active = 0;
+  /** @type {(() => void)[]} */
+  static #restore = [];
+
+  static begin() {
+    if (this.#active++ > 0) return;
+    this.#restore = [
+      this.#patch(process.stdout, 'info'),
+      this.#patch(process.stderr, 'error'),
+      this.#level('debug'),
+      this.#level('warn'),
+    ];
+  }
+
+  static end() {
+    if (--this.#active > 0) return;
+    for (const restore of this.#restore) restore();
+  }
+
+  /** The level of the console call that is being made. @type {'debug' | 'warn' | undefined} */
+  static #called;
+
+  /** @param {'debug' | 'warn'} name of the console */
+  static #level(name) {
+    const original = console[name];
+    const call = (/** @type {any[]} */ ...args) => {
+      this.#called = name;
+      try {
+        Reflect.apply(original, console, args);
+      } finally {
+        this.#called = undefined;
+      }
+    };
+    console[name] = call;
+    return () => {
+      if (console[name] === call) console[name] = original;
+    };
+  }
+
+  /** @param {NodeJS.WriteStream} stream @param {Level} level */
+  static #patch(stream, level) {
+    const own = Object.getOwnPropertyDescriptor(stream, 'write');
+    const original = stream.write;
+    const write = (/** @type {any[]} */ ...args) => {
+      const output = outputs.getStore();
+      if (!output) return Reflect.apply(original, stream, args);
+      const [chunk, encoding, callback] = args;
+      output.write(
+        this.#called ?? level,
+        typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString(),
+      );
+      const done = typeof encoding === 'function' ? encoding : callback;
+      if (done) process.nextTick(done);
+      return true;
+    };
+    stream.write = /** @type {any} */ (write);
+    return () => {
+      // Somebody who has patched it in the meantime keeps what they did.
+      if (stream.write !== /** @type {any} */ (write)) return;
+      if (own) Object.defineProperty(stream, 'write', own);
+      else delete (/** @type {any} */ (stream).write);
+    };
+  }
+}
+
+export class InProcess {
+  #config;
+  #functions;
+  /** What ends each run that is going on. @type {Set<(why: SandboxError) => void>} */
+  #running = new Set();
+
+  /** @param {Readonly<import('./config.js').Config>} config */
+  constructor(config) {
+    this.#config = config;
+    this.#functions = hostFunctions(config.host);
+  }
+
+  /** None is a process of its own. */
+  get guests() {
+    return 0;
+  }
+
+  get spares() {
+    return 0;
+  }
+
+  /** What handlers take here is not told apart from the rest. */
+  memory() {
+    return 0;
+  }
+
+  /**
+   * @param {import('./subprocess.js').Job} job
+   * @returns {Promise<import('./index.js').ExecutionResult<any>>}
+   */
+  async run(job) {
+    const { request, trace, queuedAt } = job;
+    const { monitoring } = this.#config;
+    const captures = monitoring.collectLogs || job.logs.live;
+    const output = new Output(
+      monitoring.collectLogs ? monitoring.logBufferSizeMb * MIB : 0,
+      job.logs,
+    );
+    const run = {
+      ...job,
+      output,
+      begunAt: now(),
+      marks: { boot: now(), load: 0, execute: 0 },
+      /** @type {unknown[]} */ spans: [],
+      controller: new AbortController(),
+    };
+    const link = this.#link(job, run);
+    const before = process.cpuUsage();
+    if (captures) Capture.begin();
+    const result = await this.#race(run, link, captures);
+    link.close();
+    if (captures) Capture.end();
+    output.finish();
+    const endedAt = now();
+    const times = { queued: queuedAt, begun: run.begunAt, ended: endedAt, ...run.marks };
+    return {
+      ...result,
+      metrics: {
+        ...this.#metrics(times, process.cpuUsage(before)),
+        ...(monitoring.collectMetrics && link.session.metrics()),
+      },
+      ...(monitoring.collectLogs && { logs: output.lines, logsDropped: output.dropped }),
+      ...(trace.collect && {
+        traces: trace.spans(times, run.spans, { 'request.id': request.fields.requestId }),
+      }),
+    };
+  }
+
+  async dispose() {
+    for (const end of this.#running) end(disposed());
+  }
+
+  /**
+   * What handler and host say to each other: both halves of a subprocess's, with no socket between.
+   *
+   * @param {import('./subprocess.js').Job} job
+   * @param {{ output: Output }} run
+   * @returns {Link}
+   */
+  #link(job, run) {
+    const { execution, serialization } = this.#config;
+    const collector = new Collector(execution.maxResultBytes);
+    let closed = false;
+    /** In the next turn of the event loop, so that calls without end leave it some. @type {(act: () => void) => void} */
+    const later = (act) => void setImmediate(() => closed || act());
+    const session = new Session({
+      config: this.#config,
+      functions: this.#functions,
+      request: job.request,
+      sink: job.sink ?? collector,
+      send: (head, body) => {
+        const answer = Buffer.concat([head, body]);
+        later(() => outputs.run(run.output, () => client.take(answer)));
+        return 0;
+      },
+      fail: (error) => link.fail(error),
+    });
+    const client = guestHost.createClient({
+      names: [...this.#functions.keys()],
+      maxCalls: execution.maxHostCalls,
+      maxBytes: execution.maxMessageBytes,
+      encode: (value) => serialize(serialization, value),
+      decode: (text) => deserialize(serialization, text),
+      send: (frame) =>
+        later(() => outputs.exit(() => session.take([frame.subarray(guestFrames.HEADER)]))),
+      hold: () => {},
+      release: () => {},
+    });
+    /** @type {Link} */
+    const link = {
+      session,
+      client,
+      chunks: job.sink ? undefined : collector.chunks,
+      fail: () => {},
+      delivered: () => {
+        client.flush();
+        return new Promise((resolve) => void setImmediate(resolve));
+      },
+      close: () => {
+        session.end();
+        client.lose();
+        closed = true;
+      },
+    };
+    return link;
+  }
+
+  /**
+   * The handler against its deadline, the caller's signal and dispose(). One that loses goes on in
+   * the background: only a process can be ended from outside.
+   *
+   * @param {any} run
+   * @param {Link} link
+   * @param {boolean} captures
+   * @returns {Promise<{ ok: true, data: any } | { ok: false, error: SandboxError }>}
+   */
+  #race(run, link, captures) {
+    const { timeoutMs } = this.#config.execution;
+    const { signal } = run.request;
+    return new Promise((resolve) => {
+      const settle = (/** @type {any} */ result) => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', onAbort);
+        this.#running.delete(end);
+        resolve(result);
+      };
+      const end = (
+        /** @type {SandboxError} */ error,
+        reason = new DOMException(error.message, 'AbortError'),
+      ) => {
+        settle({ ok: false, error });
+        run.controller.abort(reason);
+      };
+      const onAbort = () => end(aborted(signal.reason), signal.reason);
+      const timer = setTimeout(() => {
+        const message = `The run took longer than execution.timeoutMs, ${timeoutMs} ms.`;
+        const error = failure('TIMEOUT', message, { timeoutMs, phase: 'run' });
+        end(error, new DOMException(message, 'TimeoutError'));
+      }, timeoutMs);
+      link.fail = end;
+      this.#running.add(end);
+      signal?.addEventListener('abort', onAbort, { once: true });
+      const body = () => this.#execute(run, link);
+      (captures ? outputs.run(run.output, body) : body()).then(settle);
+    });
+  }
+
+  /**
+   * @param {any} run
+   * @param {Link} link
+   * @returns {Promise<{ ok: true, data: any } | { ok: false, error: SandboxError }>} never rejects
+   */
+  async #execute(run, link) {
+    const { request } = run;
+    const { serialization } = this.#config;
+    let phase = 'load';
+    /** @type {unknown} */
+    let value;
+    try {
+      const file = guestResolve.resolveHandlerFile(request.file, request.root);
+      // As the application itself would: with whatever loader it has installed.
+      const namespace = await import(pathToFileURL(file).href);
+      const handler = guestResolve.pickExport(namespace, request.export);
+      run.marks.load = now();
+      // Its time was over while it loaded: what it would start now, nobody would end.
+      run.controller.signal.throwIfAborted();
+      phase = 'execute';
+      value = await handler(deserialize(serialization, request.input), this.#context(run, link));
+      if (guestErrors.isStream(value)) value = await link.client.pump(/** @type {any} */ (value));
+      run.marks.execute = now();
+    } catch (error) {
+      await link.delivered();
+      return { ok: false, error: explained(thrown(error, phase), link.session) };
+    }
+    await link.delivered();
+    if (link.session.streamed && link.chunks) return { ok: true, data: link.chunks };
+    return this.#copy(value);
+  }
+
+  /**
+   * The result as it would come out of another process, so that development meets the same errors.
+   *
+   * @param {unknown} value
+   * @returns {{ ok: true, data: any } | { ok: false, error: SandboxError }}
+   */
+  #copy(value) {
+    const { serialization, execution } = this.#config;
+    const limit = execution.maxResultBytes;
+    try {
+      const text = serialize(serialization, value);
+      const bytes = Buffer.byteLength(text);
+      if (bytes <= limit) return { ok: true, data: deserialize(serialization, text) };
+      const message = `The handler's result is ${bytes} bytes; ${limit} are allowed.`;
+      return { ok: false, error: failure('RESULT_TOO_LARGE', message, { bytes, limit }) };
+    } catch (error) {
+      const message = `The handler's result cannot be serialized: ${describe(error)}`;
+      return {
+        ok: false,
+        error: failure('RESULT_NOT_SERIALIZABLE', message, { phase: 'execute' }),
+      };
+    }
+  }
+
+  /** @param {any} run @param {Link} link */
+  #context({ request, trace, output, controller, spans: finished }, { client }) {
+    const log =
+      (/** @type {Level} */ level) =>
+      (/** @type {unknown} */ message, /** @type {unknown} */ fields) =>
+        output.log(level, message, fields);
+    return {
+      ...structuredClone(request.fields),
+      signal: controller.signal,
+      log: Object.freeze({
+        debug: log('debug'),
+        info: log('info'),
+        warn: log('warn'),
+        error: log('error'),
+      }),
+      trace: Object.freeze({
+        traceId: trace.traceId ?? undefined,
+        carrier: Object.freeze(trace.carrier),
+        get spanId() {
+          return spans.getStore() ?? trace.handlerParent ?? undefined;
+        },
+        span: (
+          /** @type {string} */ name,
+          /** @type {() => any} */ fn,
+          /** @type {object} */ attributes,
+        ) => (trace.collect ? runSpan(finished, String(name), fn, attributes) : fn()),
+      }),
+      progress: client.progress,
+      ...(this.#functions.size > 0 && { host: client.host }),
+      capabilities: Object.freeze([...this.#config.permissions.capabilities]),
+    };
+  }
+
+  /**
+   * @param {any} times
+   * @param {NodeJS.CpuUsage} cpu of the whole process: with other runs at the same time, theirs too
+   */
+  #metrics({ queued, begun, ended, boot, load, execute }, cpu) {
+    const timeMs = ended - begun;
+    if (!this.#config.monitoring.collectMetrics) return { timeMs };
+    return {
+      timeMs,
+      cpuMs: (cpu.user + cpu.system) / 1000,
+      memMb: process.memoryUsage.rss() / MIB,
+      userCpuMs: cpu.user / 1000,
+      systemCpuMs: cpu.system / 1000,
+      phases: {
+        queueMs: begun - queued,
+        startMs: 0,
+        loadMs: (load || ended) - boot,
+        executeMs: load ? (execute || ended) - load : 0,
+      },
+    };
+  }
+}
+
+/**
+ * As in lib/outcome.js: an uncaught refusal is the configuration's, not the handler's.
+ *
+ * @param {SandboxError} error
+ * @param {Session} session
+ * @returns {SandboxError}
+ */
+function explained(error, session) {
+  const [refused] = error.details?.code === 'PERMISSION_DENIED' ? session.denied : [];
+  if (!refused || error.code !== 'HANDLER_ERROR') return error;
+  const key = 'permissions.capabilities';
+  const why = `'${refused[1]}' is not among the capabilities of the run`;
+  return {
+    ...error,
+    code: 'PERMISSION_DENIED',
+    message: `${error.message} (${why}; see ${key})`,
+    details: { ...error.details, key },
+  };
+}
+
+/**
+ * @param {any[]} finished
+ * @param {string} name
+ * @param {() => any} fn
+ * @param {object} [attributes]
+ */
+function runSpan(finished, name, fn, attributes) {
+  const spanId = randomBytes(8).toString('hex');
+  const span = {
+    spanId,
+    parentSpanId: spans.getStore(),
+    name,
+    startTime: now(),
+    endTime: 0,
+    attributes: { ...attributes },
+  };
+  const end = (/** @type {object} */ more) => {
+    span.endTime = now();
+    Object.assign(span.attributes, more);
+    finished.push(span);
+  };
+  const fail = (/** @type {unknown} */ error) => {
+    end({ error: true, 'error.message': describe(error) });
+    throw error;
+  };
+  /** @type {any} */
+  let result;
+  try {
+    result = spans.run(spanId, fn);
+  } catch (error) {
+    return fail(error);
+  }
+  if (typeof result?.then !== 'function') {
+    end({});
+    return result;
+  }
+  return result.then((/** @type {unknown} */ value) => {
+    end({});
+    return value;
+  }, fail);
+}
+
+/**
+ * @param {unknown} error
+ * @param {string} phase
+ * @returns {SandboxError}
+ */
+function thrown(error, phase) {
+  const { code, name, message, stack, details } = guestErrors.describe(error, phase);
+  return {
+    code: /** @type {SandboxError['code']} */ (code),
+    name,
+    message,
+    ...(stack && { stack }),
+    details,
+  };
+}

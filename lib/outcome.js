@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: MIT
+// From what the addon reports of a run (`Outcome` in src/README.md) to what the caller gets. What the
+// guest sent is hostile: it chooses among the codes that are a guest's to choose, and nothing else.
+import { explainDenial } from './denials.js';
+import { describe, failure, invalid } from './errors.js';
+import guestText from './guest/text.cjs';
+import { deserialize } from './serialize.js';
+
+/** @typedef {import('./errors.js').SandboxError} SandboxError */
+
+/**
+ * @typedef {object} Run
+ * @property {Readonly<import('./config.js').Config>} config
+ * @property {SandboxError} [ending] why the host asked the run to end, if it did
+ * @property {(why: SandboxError) => void} [end] ends it
+ * @property {() => import('./denials.js').Run} [allowed] what the guest may do
+ * @property {import('./session.js').Session} [session] what was said while it ran
+ * @property {unknown[]} [chunks] of a result that came in pieces, where it is put together
+ * @property {any} [launcher] that it runs under
+ * @property {any} [network] what it connected to, as the addon tells
+ * @property {import('./lookup.js').Names} [names] that it has looked up
+ */
+
+/** Codes that a guest may give itself. */
+const GUEST_CODES = new Set([
+  'HANDLER_ERROR',
+  'HANDLER_NOT_FOUND',
+  'RESULT_TOO_LARGE',
+  'RESULT_NOT_SERIALIZABLE',
+  'MEMORY_LIMIT',
+]);
+
+/** What V8 and libc end a process by when an allocation fails. */
+const OUT_OF_MEMORY_SIGNALS = new Set(['SIGABRT', 'SIGTRAP', 'SIGILL', 'SIGSEGV', 'SIGBUS']);
+
+/**
+ * @param {any} outcome
+ * @param {Run} run
+ * @returns {{ ok: true, data: any } | { ok: false, error: SandboxError }}
+ */
+export function toResult(outcome, run) {
+  const error = findFailure(outcome, run);
+  if (error) return { ok: false, error };
+  if (run.session?.streamed && run.chunks) return { ok: true, data: run.chunks };
+  try {
+    const { result } = outcome;
+    outcome.result = null; // It may be large, and is not to be kept beside what is made of it.
+    // Bytes are what is too long for a string.
+    const text = typeof result === 'string' ? result : guestText.toText(result);
+    const data = deserialize(run.config.serialization, text);
+    return { ok: true, data };
+  } catch (cause) {
+    return {
+      ok: false,
+      error: crashed(`it sent a result that cannot be read: ${describe(cause)}`),
+    };
+  }
+}
+
+/**
+ * In this order, because whatever is above may be the cause of what is below.
+ *
+ * @param {any} outcome
+ * @param {Run} run
+ * @returns {SandboxError | undefined}
+ */
+function findFailure(outcome, { config, ending, allowed, session }) {
+  const { kind, reason, result, error, tooLarge, overflow, protocolError } = outcome;
+  if (kind === 'setup') return notStarted(outcome, config);
+  if (kind === 'launcher-lost') return ending ?? crashed('its launcher ended');
+  if (tooLarge) return resultTooLarge(config);
+  if (session?.failure) return session.failure;
+  if (overflow) return messageTooLarge(config);
+  if (protocolError) return crashed(`it broke the protocol: ${protocolError}`);
+  if (reason !== 'none') return supervised(outcome, config, ending);
+  if (result !== null) return undefined;
+  if (error) return guestError(error.toString(), config, allowed);
+  return noAnswer(outcome, config);
+}
+
+/** Stages of src/core/err.h in which a guard could not be put in place. */
+const GUARD_STAGES = new Set([
+  'namespaces',
+  'view',
+  'privileges',
+  'landlock',
+  'seccomp',
+  'rlimits',
+]);
+
+/** @param {unknown} stage */
+export function isGuardStage(stage) {
+  return GUARD_STAGES.has(/** @type {string} */ (stage));
+}
+
+/** @param {string} why @param {Record<string, unknown>} [details] */
+export function isolationUnavailable(why, details) {
+  return failure(
+    'ISOLATION_UNAVAILABLE',
+    `What the configuration promises cannot be held: ${why}`,
+    details,
+  );
+}
+
+/** @param {any} outcome @param {Readonly<import('./config.js').Config>} config */
+function notStarted({ stage, errno, message }, config) {
+  const details = { stage, errno };
+  if (stage === 'workdir')
+    return invalid(`ctx.workdir cannot be entered (${errno}): ${message}`, details);
+  if (stage === 'preload') return notPreloaded(message, errno, config);
+  if (isGuardStage(stage)) return isolationUnavailable(message, details);
+  return failure('PROCESS_CRASHED', `The guest could not be started: ${message}`, details);
+}
+
+/**
+ * What is preloaded is the handler's code, or its dependencies, and fails as a handler's module does
+ * that cannot be loaded.
+ *
+ * @param {string} why
+ * @param {string} errno
+ * @param {Readonly<import('./config.js').Config>} config
+ */
+function notPreloaded(why, errno, { execution }) {
+  const { memoryMb, preloadTimeoutMs } = execution;
+  if (errno === 'ENOMEM') return memoryLimit(memoryMb, why, { phase: 'preload' });
+  const late = errno === 'ETIMEDOUT';
+  return failure(late ? 'TIMEOUT' : 'HANDLER_ERROR', `The guest could not be forked: ${why}`, {
+    phase: 'preload',
+    ...(late && { preloadTimeoutMs }),
+  });
+}
+
+/**
+ * It was ended from outside. That holds even when a result came: it came while the run was being
+ * ended.
+ *
+ * @param {any} outcome
+ * @param {Readonly<import('./config.js').Config>} config
+ * @param {SandboxError} [ending]
+ */
+function supervised({ reason, signal }, { execution }, ending) {
+  const { cpuMs, memoryMb } = execution;
+  switch (reason) {
+    case 'timeout':
+      return timedOut({ execution });
+    case 'cpu':
+      return failure('CPU_LIMIT', `The run used more CPU time than execution.cpuMs, ${cpuMs} ms.`, {
+        cpuMs,
+      });
+    case 'memory':
+      return memoryLimit(memoryMb);
+    case 'lost':
+      return crashed('the process that supervised it was killed', { signal });
+    default:
+      return ending ?? crashed('it was ended by its launcher', { signal });
+  }
+}
+
+/** @param {Pick<Readonly<import('./config.js').Config>, 'execution'>} config */
+export function timedOut({ execution: { timeoutMs } }) {
+  return failure('TIMEOUT', `The run took longer than execution.timeoutMs, ${timeoutMs} ms.`, {
+    timeoutMs,
+    phase: 'run',
+  });
+}
+
+/**
+ * @param {string} text of the ERROR frame
+ * @param {Readonly<import('./config.js').Config>} config
+ * @param {() => import('./denials.js').Run} [allowed]
+ * @returns {SandboxError}
+ */
+function guestError(text, config, allowed) {
+  /** @type {any} */
+  let sent;
+  try {
+    sent = JSON.parse(text) ?? {};
+  } catch {
+    return crashed('it sent an error that cannot be read');
+  }
+  const { name, message, stack, details } = sent;
+  if (sent.code === 'MEMORY_LIMIT') return memoryLimit(config.execution.memoryMb, message);
+  const known = typeof details === 'object' && details !== null && !Array.isArray(details);
+  const said = typeof message === 'string' ? message : 'The handler failed.';
+  const code = GUEST_CODES.has(sent.code) ? sent.code : 'HANDLER_ERROR';
+  const denial =
+    allowed && known && code === 'HANDLER_ERROR' ? explainDenial(details, allowed()) : undefined;
+  return {
+    code: denial ? 'PERMISSION_DENIED' : code,
+    message: denial ? `${said} (${denial.why}; see ${denial.key})` : said,
+    ...(typeof name === 'string' && { name }),
+    ...(typeof stack === 'string' && stack !== '' && { stack }),
+    ...(known && { details: denial ? { ...details, key: denial.key } : details }),
+  };
+}
+
+/**
+ * It ended by itself without a result.
+ *
+ * @param {any} outcome
+ * @param {Readonly<import('./config.js').Config>} config
+ */
+function noAnswer(outcome, { execution }) {
+  const { exitCode, signal } = outcome;
+  const notice = readNotice(outcome.notice);
+  if (signal === null) return handlerExit(exitCode, notice);
+  const announced = notice?.kind === 'abort' || notice?.kind === 'signal';
+  if (
+    OUT_OF_MEMORY_SIGNALS.has(signal) &&
+    !announced &&
+    ranOutOfMemory(outcome, execution.memoryMb)
+  )
+    return memoryLimit(execution.memoryMb, undefined, { signal });
+  return crashed(`it was ended by ${signal}`, { signal });
+}
+
+/**
+ * The kernel does not tell of a process that RLIMIT_DATA stopped: an allocation failed, and V8
+ * aborted. That takes a process that held much, or an abort that nobody called for.
+ *
+ * @param {any} outcome
+ * @param {number} memoryMb
+ */
+function ranOutOfMemory({ usage, signal }, memoryMb) {
+  const half = (memoryMb * 1024) / 2;
+  const held = usage !== null && (usage.maxRssKb >= half || usage.peakDataKb >= half);
+  return held || signal === 'SIGABRT' || signal === 'SIGTRAP';
+}
+
+/** @param {Buffer | null} bytes */
+function readNotice(bytes) {
+  try {
+    return bytes ? JSON.parse(bytes.toString()) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** @param {number} exitCode @param {any} notice */
+function handlerExit(exitCode, notice) {
+  const message =
+    notice?.kind === 'dry'
+      ? 'The event loop ran dry: nothing is left that could settle the handler’s promise.'
+      : `The handler ended its process with exit code ${exitCode} instead of returning.`;
+  return failure('HANDLER_EXIT', message, { exitCode });
+}
+
+/**
+ * @param {number} memoryMb
+ * @param {unknown} [cause] what the guest says
+ * @param {Record<string, unknown>} [more]
+ */
+function memoryLimit(memoryMb, cause, more) {
+  const why = typeof cause === 'string' ? ` (${cause})` : '';
+  const message = `The run needed more memory than execution.memoryMb, ${memoryMb} MiB${why}.`;
+  return failure('MEMORY_LIMIT', message, { memoryMb, ...more });
+}
+
+/** @param {Readonly<import('./config.js').Config>} config */
+function messageTooLarge({ execution: { maxMessageBytes: limit } }) {
+  const message = `The guest was ended: a message larger than execution.maxMessageBytes, ${limit} bytes.`;
+  return failure('HOST_LIMIT', message, { limit });
+}
+
+/** @param {Readonly<import('./config.js').Config>} config */
+function resultTooLarge({ execution: { maxResultBytes: limit } }) {
+  const message = `The result is larger than execution.maxResultBytes, ${limit} bytes.`;
+  return failure('RESULT_TOO_LARGE', message, { limit });
+}
+
+/** @param {string} why @param {Record<string, unknown>} [details] */
+export function crashed(why, details) {
+  return failure('PROCESS_CRASHED', `The guest did not finish: ${why}.`, details);
+}
+
+/**
+ * The guest's word for when its phases ended, made to lie within the run and in order.
+ *
+ * @param {{ boot: number, load: number, execute: number }} marks epoch ms; 0 for what never came
+ * @param {{ begunAt: number, endedAt: number }} times epoch ms
+ */
+export function boundMarks({ boot, load, execute }, { begunAt, endedAt }) {
+  let earliest = begunAt;
+  const bound = (/** @type {number} */ mark) => {
+    if (mark > 0) earliest = Math.min(Math.max(mark, earliest), Math.max(endedAt, earliest));
+    return mark > 0 ? earliest : 0;
+  };
+  return { boot: bound(boot), load: bound(load), execute: bound(execute) };
+}
+
+/**
+ * @param {any} outcome
+ * @param {{ queuedAt: number, begunAt: number, endedAt: number }} times epoch ms
+ * @param {Readonly<import('./config.js').Config>} config
+ * @param {'spawn' | 'fork'} startup
+ * @returns {import('./index.js').ExecutionMetrics}
+ */
+export function toMetrics({ usage, marks, samples }, times, config, startup) {
+  const { queuedAt, begunAt, endedAt } = times;
+  const timeMs = Math.max(0, endedAt - begunAt);
+  if (!config.monitoring.collectMetrics) return { timeMs };
+  const { boot, load, execute } = marks;
+  const between = (/** @type {number} */ from, /** @type {number} */ to) =>
+    from > 0 ? Math.max(0, (to > 0 ? to : endedAt) - from) : 0;
+  return {
+    timeMs,
+    ...(usage && {
+      cpuMs: (usage.userUs + usage.systemUs) / 1000,
+      memMb: usage.maxRssKb / 1024,
+      userCpuMs: usage.userUs / 1000,
+      systemCpuMs: usage.systemUs / 1000,
+      minorFaults: usage.minorFaults,
+      majorFaults: usage.majorFaults,
+      voluntarySwitches: usage.voluntarySwitches,
+      involuntarySwitches: usage.involuntarySwitches,
+    }),
+    // A guest has read its input at least. A zygote that preloads may not look into /proc/PID/io.
+    ...(usage?.readChars > 0 && {
+      readBytes: usage.readBytes,
+      writeBytes: usage.writeBytes,
+      readChars: usage.readChars,
+      writeChars: usage.writeChars,
+    }),
+    startup,
+    phases: {
+      queueMs: begunAt - queuedAt,
+      startMs: between(begunAt, boot),
+      loadMs: between(boot, load),
+      executeMs: between(load, execute),
+    },
+    ...(config.monitoring.sampleIntervalMs > 0 && {
+      samples: samples.map((/** @type {number[]} */ [time, rssKb, cpuUs]) => ({
+        time,
+        memMb: rssKb / 1024,
+        cpuMs: cpuUs / 1000,
+      })),
+    }),
+  };
+}
+
+/**
+ * @param {any} network of the outcome
+ * @param {import('./lookup.js').Names} [names]
+ * @returns {import('./index.js').NetworkMetrics[]}
+ */
+export function toNetwork({ seen, names: refused }, names) {
+  return [
+    ...seen.map(
+      (/** @type {[string, number, string, number]} */ [address, port, verdict, count]) => {
+        const name = names?.of(address);
+        return {
+          ...(name !== undefined && { name }),
+          address,
+          port,
+          allowed: verdict === 'allowed',
+          count,
+        };
+      },
+    ),
+    ...refused.map((/** @type {[string, string, number]} */ [name, , count]) => ({
+      name,
+      allowed: false,
+      count,
+    })),
+  ];
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+// What this machine's kernel offers a guard, as the launcher's probe says (src/guards/report.h).
+import { spawnSync } from 'node:child_process';
+
+/**
+ * @typedef {object} GuardReport
+ * @property {'enforced' | 'partial' | 'unavailable'} status
+ * @property {string} text what holds, or why it does not
+ * @property {string} mend what would help; empty when there is nothing to mend
+ */
+
+/** @typedef {'namespaces' | 'landlock' | 'seccomp' | 'broker'} GuardName */
+
+/**
+ * @typedef {object} Probe
+ * @property {Record<GuardName, GuardReport>} guards
+ * @property {{ exitCode: number | null, signal: string | null, message: string }} [failure] why the
+ *   launcher could not be asked: it is no working program
+ */
+
+/** A launcher that takes longer than this for its probe hangs. */
+const PATIENCE_MS = 10_000;
+
+/** @type {Map<string, Probe>} by launcher: a kernel does not change */
+const known = new Map();
+
+/**
+ * Asks once for each launcher and process; takes a few milliseconds, and forks to see whether what
+ * the kernel offers works for this user.
+ *
+ * @param {string} launcher its path
+ * @returns {Probe}
+ */
+export function probeGuards(launcher) {
+  let probe = known.get(launcher);
+  if (!probe) known.set(launcher, (probe = ask(launcher)));
+  return probe;
+}
+
+/** @param {string} launcher @returns {Probe} */
+function ask(launcher) {
+  const { status, signal, stdout, error } = spawnSync(launcher, ['probe'], {
+    encoding: 'utf8',
+    env: {},
+    stdio: ['ignore', 'pipe', 'ignore'],
+    timeout: PATIENCE_MS,
+  });
+  const message = error?.message ?? `it ended with ${signal ?? `status ${status}`}`;
+  /** @type {GuardReport} */
+  const none = { status: 'unavailable', text: `the launcher does not run: ${message}`, mend: '' };
+  const guards = { namespaces: none, landlock: none, seccomp: none, broker: none };
+  if (error || status !== 0)
+    return { guards, failure: { exitCode: status, signal, message: none.text } };
+  for (const line of stdout.split('\n')) {
+    const [name, said, text = '', mend = ''] = line.split('\t');
+    if (Object.hasOwn(guards, name) && isStatus(said))
+      guards[/** @type {GuardName} */ (name)] = { status: said, text, mend };
+  }
+  return { guards };
+}
+
+/** @param {string} text @returns {text is GuardReport['status']} */
+function isStatus(text) {
+  return text === 'enforced' || text === 'partial' || text === 'unavailable';
+}

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: MIT
+// createSandboxRunner: checks, waits for a place, runs, and ends it all.
+import { parseConfig } from './config.js';
+import { describeIsolation } from './confinement.js';
+import { refuseDebug } from './debug.js';
+import { aborted, disposed, failed, failure } from './errors.js';
+import { Events } from './events.js';
+import { InProcess } from './inprocess.js';
+import { Logs } from './logs.js';
+import { Queue } from './queue.js';
+import { checkRequest } from './request.js';
+import { Stats, noteDenial } from './stats.js';
+import { startStream } from './stream.js';
+import { Subprocess } from './subprocess.js';
+import { Telemetry } from './telemetry.js';
+import { now, Trace } from './trace.js';
+
+/**
+ * Of Node.js 20.5 and later; users of an earlier one make do with dispose().
+ *
+ * @type {typeof Symbol.asyncDispose}
+ */
+const asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose');
+
+/** @type {import('./index.js').createSandboxRunner} */
+export function createSandboxRunner(config = {}) {
+  return new Runner(parseConfig(config));
+}
+
+/** @typedef {{ handler: any, input: unknown, ctx: any, sink?: import('./stream.js').Sink }} Call */
+
+class Runner {
+  #config;
+  #queue;
+  #executor;
+  #telemetry;
+  #stats = new Stats();
+  #events = new Events();
+  /** @type {Promise<void> | undefined} */
+  #disposal;
+
+  /** @param {Readonly<import('./config.js').Config>} config */
+  constructor(config) {
+    const { concurrency, maxQueue, queueTimeoutMs } = config.execution;
+    const inProcess =
+      config.mode === 'inprocess' || config.devMode || process.env.KB_PLUGIN_DEV_MODE === 'true';
+    this.#config = config;
+    this.#queue = new Queue(concurrency, maxQueue, queueTimeoutMs);
+    this.#executor = inProcess
+      ? new InProcess(config)
+      : new Subprocess(config, (event) => this.#restarted(event));
+    this.#telemetry = new Telemetry(
+      config.monitoring.openTelemetry,
+      inProcess ? 'inprocess' : 'subprocess',
+    );
+  }
+
+  /**
+   * @param {any} handler
+   * @param {unknown} input
+   * @param {any} ctx
+   * @returns {Promise<import('./index.js').ExecutionResult<any>>}
+   */
+  run(handler, input, ctx) {
+    return this.#observe({ handler, input, ctx });
+  }
+
+  /**
+   * @param {any} handler
+   * @param {unknown} input
+   * @param {any} ctx
+   * @returns {any}
+   */
+  stream(handler, input, ctx) {
+    return startStream(ctx, (sink, inner) => this.#observe({ handler, input, ctx: inner, sink }));
+  }
+
+  /**
+   * @param {Call} call
+   * @returns {Promise<import('./index.js').ExecutionResult<any>>}
+   */
+  async #observe(call) {
+    const queuedAt = now();
+    const loading = this.#telemetry.ready();
+    if (loading) await loading;
+    const observed = this.#telemetry.begin(queuedAt, call.ctx);
+    /** @type {import('./stats.js').Seen} */
+    const seen = { queuedAt };
+    const result = await this.#run(call, seen, observed);
+    this.#settle(result, seen, observed);
+    return result;
+  }
+
+  /**
+   * @param {Call} call
+   * @param {import('./stats.js').Seen} seen
+   * @param {ReturnType<Telemetry['begin']>} observed
+   * @returns {Promise<import('./index.js').ExecutionResult<any>>}
+   */
+  async #run({ handler, input, ctx, sink }, seen, observed) {
+    const { queuedAt } = seen;
+    const { collectMetrics, collectTraces } = this.#config.monitoring;
+    const fail = (/** @type {import('./errors.js').SandboxError} */ error) =>
+      failed(error, collectMetrics ? { queueMs: now() - queuedAt } : undefined);
+    if (this.#disposal) return fail(disposed());
+    const checked = checkRequest(handler, input, ctx, this.#config.serialization);
+    if ('error' in checked) return fail(checked.error);
+    const { request } = checked;
+    seen.request = request;
+    this.#stats.hold(seen);
+    const refused = refuseDebug(request, this.#config, this.#executor instanceof Subprocess);
+    if (refused) return fail(refused);
+    const { signal } = request;
+    if (signal?.aborted) return fail(aborted(signal.reason));
+    observed?.move('waiting');
+    const refusal = await this.#queue.enter(signal);
+    if (refusal) return fail(this.#explain(refusal, signal));
+    try {
+      if (this.#disposal) return fail(disposed());
+      if (signal?.aborted) return fail(aborted(signal.reason));
+      seen.admittedAt = now();
+      observed?.move('running');
+      const collect = collectTraces || observed?.records === true;
+      const trace = new Trace(request.fields, collect, observed?.live, observed?.carried);
+      seen.trace = trace;
+      const logs = new Logs(this.#config.monitoring, request);
+      const start = () => this.#executor.run({ request, trace, queuedAt, logs, seen, sink });
+      return await (observed ? observed.with(start) : start());
+    } finally {
+      this.#queue.release();
+    }
+  }
+
+  /**
+   * @param {import('./index.js').ExecutionResult<any>} result
+   * @param {import('./stats.js').Seen} seen
+   * @param {ReturnType<Telemetry['begin']>} observed
+   */
+  #settle(result, seen, observed) {
+    const endedAt = now();
+    noteDenial(seen, result);
+    this.#stats.settle(seen, result);
+    observed?.end(seen, result, endedAt);
+    if (!this.#config.monitoring.collectTraces) delete result.traces;
+    else if (observed && result.traces) result.traces = observed.rename(result.traces);
+    const { request, guest, killed, denied = [] } = seen;
+    const requestId = request && String(request.fields.requestId);
+    const of = { ...(requestId !== undefined && { requestId }), time: endedAt };
+    for (const what of denied) this.#events.emit('denied', { ...of, ...what });
+    if (killed)
+      this.#events.emit('kill', { ...of, reason: killed, ...(guest?.pid && { pid: guest.pid }) });
+    this.#events.emit('run', {
+      ...of,
+      ...(request && { handler: { file: request.file, export: request.export } }),
+      ok: result.ok,
+      ...(!result.ok && { code: result.error.code }),
+      queuedAt: seen.queuedAt,
+      metrics: result.metrics,
+    });
+  }
+
+  /** @param {import('./index.js').RestartEvent} event */
+  #restarted(event) {
+    this.#stats.restarted();
+    this.#events.emit('restart', event);
+  }
+
+  stats() {
+    return this.#stats.snapshot(this.#queue, this.#executor);
+  }
+
+  /** @type {import('./index.js').SandboxRunner['on']} */
+  on(name, listener) {
+    this.#events.change('on', name, listener);
+    return this;
+  }
+
+  /** @type {import('./index.js').SandboxRunner['once']} */
+  once(name, listener) {
+    this.#events.change('once', name, listener);
+    return this;
+  }
+
+  /** @type {import('./index.js').SandboxRunner['off']} */
+  off(name, listener) {
+    this.#events.change('off', name, listener);
+    return this;
+  }
+
+  isolation() {
+    const executor = this.#executor;
+    return executor instanceof Subprocess
+      ? executor.isolation()
+      : describeIsolation(this.#config, false);
+  }
+
+  dispose() {
+    return (this.#disposal ??= this.#end());
+  }
+
+  [asyncDispose]() {
+    return this.dispose();
+  }
+
+  async #end() {
+    this.#queue.close();
+    await this.#executor.dispose();
+  }
+
+  /**
+   * @param {import('./queue.js').Refusal} refusal
+   * @param {AbortSignal} [signal]
+   */
+  #explain(refusal, signal) {
+    const { maxQueue, queueTimeoutMs } = this.#config.execution;
+    switch (refusal) {
+      case 'full':
+        return failure(
+          'QUEUE_FULL',
+          `${maxQueue} runs wait already, as many as execution.maxQueue allows.`,
+          { maxQueue },
+        );
+      case 'timeout':
+        return failure(
+          'TIMEOUT',
+          `The run waited longer than execution.queueTimeoutMs, ${queueTimeoutMs} ms.`,
+          { queueTimeoutMs, phase: 'queue' },
+        );
+      case 'aborted':
+        return aborted(signal?.reason);
+      default:
+        return disposed();
+    }
+  }
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// Inputs to text and results from text, in the runner's serialization.
+import { decode, encode } from './guest/advanced.mjs';
+
+/**
+ * @param {'json' | 'advanced'} serialization
+ * @param {unknown} value
+ * @returns {string} empty for undefined
+ * @throws when it cannot be said in that serialization
+ */
+export function serialize(serialization, value) {
+  if (value === undefined) return '';
+  if (serialization === 'advanced') return encode(value);
+  const text = JSON.stringify(value);
+  if (text === undefined) throw new TypeError(`A ${typeof value} cannot be serialized`);
+  return text;
+}
+
+/**
+ * @param {'json' | 'advanced'} serialization
+ * @param {string} text may be hostile
+ * @returns {any}
+ * @throws when it is not of that serialization
+ */
+export function deserialize(serialization, text) {
+  if (text === '') return undefined;
+  return serialization === 'advanced' ? decode(text) : JSON.parse(text);
+}

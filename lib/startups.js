@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+// Which start-up each run of a runner gets, and what earlier runs say of it.
+import { CpuHistory } from './learning.js';
+import { Places, moduleGrants, zygoteGrants } from './preload.js';
+import { canFork, noteForks, trialFailure } from './startup.js';
+import { handlerGrants } from './view.js';
+
+/** @typedef {import('./request.js').Request} Request */
+
+/**
+ * @typedef {object} Plan
+ * @property {boolean} fork
+ * @property {string[]} grants
+ * @property {import('./preload.js').Place} [place] with execution.preload, unless it is spawned anyway
+ * @property {string[]} [forkGrants] those of a fork there
+ * @property {import('./errors.js').SandboxError} [failure] why it need not be tried
+ */
+
+/** @typedef {import('./outcome.js').Run & Plan} PlannedRun */
+
+export class Startups {
+  #names;
+  #writable;
+  #places;
+  #history = new CpuHistory();
+  /** Why what is preloaded could not be. @type {string | undefined} */
+  trouble;
+
+  /** @param {readonly string[]} names execution.preload @param {readonly string[]} writable */
+  constructor(names, writable) {
+    this.#names = names;
+    this.#writable = writable;
+    this.#places = new Places(names);
+  }
+
+  /** Whether a file that was preloaded has changed. */
+  outdated() {
+    return this.#places.changed();
+  }
+
+  /** What was loaded is loaded anew. */
+  renew() {
+    this.#places = new Places(this.#names);
+    this.trouble = undefined;
+  }
+
+  /**
+   * @param {Request} request
+   * @param {'auto' | 'spawn' | 'fork' | undefined} startup
+   * @param {boolean} forks the launcher's guests have been seen to
+   * @param {string} zygote the path of its module
+   * @returns {Plan}
+   */
+  plan(request, startup, forks, zygote) {
+    const { file, workdir, pluginRoot, outdir, root } = request;
+    const own = handlerGrants({ file, workdir, pluginRoot, outdir, writable: this.#writable });
+    if (this.#names.length === 0) {
+      const pays = forks && !this.#history.isLong(handlerKey(request));
+      return { fork: startup === 'fork' || (startup === 'auto' && pays), grants: own };
+    }
+    const grants = [...new Set([...own, ...moduleGrants(this.#names, request, this.#writable)])];
+    if (startup === 'spawn') return { fork: false, grants };
+    const forkGrants = [...grants, ...zygoteGrants(this.#names, root, zygote)];
+    const place = this.#places.at(workdir, forkGrants);
+    place.seen++;
+    const fork = startup === 'fork' || place.forks === 'yes';
+    const failure = fork ? this.#places.failureOf(place, root) : undefined;
+    return { fork, grants: fork ? forkGrants : grants, place, forkGrants, failure };
+  }
+
+  /**
+   * What a run says of those to come.
+   *
+   * @param {Request} request
+   * @param {PlannedRun} run
+   * @param {any} outcome
+   * @param {{ ok: boolean, error?: any }} result
+   * @param {string} zygote
+   */
+  learn(request, run, outcome, result, zygote) {
+    const { usage } = outcome;
+    if (usage) this.#history.note(handlerKey(request), (usage.userUs + usage.systemUs) / 1000);
+    if (!run.fork) return;
+    if (outcome.kind === 'exit' && outcome.reason === 'none') noteForks(zygote, true);
+    if (outcome.stage !== 'preload' || !run.place) return;
+    this.trouble = result.error.message;
+    run.place.forks = 'no';
+    this.#places.fail(run.place, result.error, request.root);
+  }
+
+  /**
+   * Whether a guest is to be forked on trial behind this run; notes that it is.
+   *
+   * @param {PlannedRun} run
+   * @param {'auto' | 'spawn' | 'fork' | undefined} startup
+   * @param {string} zygote
+   */
+  beginTrial({ launcher, place, fork }, startup, zygote) {
+    const state = place ?? launcher;
+    const wanted = place ? fork || this.#places.pays(place) : startup === 'auto';
+    if (!wanted || launcher.retired || state.forks !== 'untried') return false;
+    state.forks = canFork(zygote) === false && startup === 'auto' ? 'no' : 'trying';
+    return state.forks === 'trying';
+  }
+
+  /**
+   * @param {PlannedRun} run
+   * @param {any} outcome of the trial; undefined when it could not begin
+   * @param {boolean} ended by the host, for reasons of its own
+   * @param {string} zygote
+   */
+  endTrial({ launcher, place, forkGrants = [] }, outcome, ended, zygote) {
+    const state = place ?? launcher;
+    const why = outcome && trialFailure(outcome);
+    state.forks = !outcome ? 'untried' : why ? 'no' : 'yes';
+    // What is preloaded says nothing of the build when it fails.
+    if (outcome && !ended && (!place || !why)) noteForks(zygote, !why, why);
+    if (place && why && !ended) this.trouble = `what is preloaded could not be forked: ${why}`;
+    if (place && outcome && !why) this.#places.learn(place, outcome.result, forkGrants);
+  }
+}
+
+/** @param {Request} request */
+function handlerKey({ root, file, export: name }) {
+  return `${root}\0${file}\0${name}`;
+}

@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: MIT
+// Runs in processes of their own: one launcher per runner, started with its first run and started
+// again when it was lost.
+import fs from 'node:fs';
+import { loadBinding } from './binding.js';
+import { describeIsolation } from './confinement.js';
+import { debugFiles, planDebug } from './debug.js';
+import { aborted, describe, disposed, failed, failure } from './errors.js';
+import guestResolve from './guest/resolve.cjs';
+import { inspected } from './inspector.js';
+import { Launchers } from './launchers.js';
+import { Names, forgetNames, resolveName } from './lookup.js';
+import {
+  boundMarks,
+  crashed,
+  isGuardStage,
+  isolationUnavailable,
+  timedOut,
+  toMetrics,
+  toNetwork,
+  toResult,
+} from './outcome.js';
+import { Session } from './session.js';
+import { Startups } from './startups.js';
+import { noteOutcome } from './stats.js';
+import { Collector } from './stream.js';
+import { Terms } from './terms.js';
+import { now } from './trace.js';
+import { Trials } from './trials.js';
+
+/**
+ * @typedef {object} Job
+ * @property {import('./request.js').Request} request
+ * @property {import('./trace.js').Trace} trace
+ * @property {number} queuedAt epoch ms
+ * @property {import('./logs.js').Logs} logs
+ * @property {import('./stats.js').Seen} seen
+ * @property {import('./stream.js').Sink} [sink] where the chunks of its result go; left out: into it
+ */
+
+/** @typedef {import('./startups.js').PlannedRun} PlannedRun */
+
+export class Subprocess {
+  #config;
+  #onRestart;
+  /** @type {Terms} */
+  #terms;
+  #launchers;
+  #startups;
+  #trials;
+  /** Of the one run that this is for. @type {import('./debug.js').Plan | undefined} */
+  #plan;
+  /** What runs are debugged in. @type {Map<Subprocess, Promise<unknown>>} */
+  #debugged = new Map();
+  #disposed = false;
+  /** What ends each run that is going on. @type {Set<(why: import('./errors.js').SandboxError) => void>} */
+  #running = new Set();
+
+  /**
+   * @param {Readonly<import('./config.js').Config>} config
+   * @param {(event: import('./index.js').RestartEvent) => void} onRestart
+   * @param {{ of: Subprocess, plan: import('./debug.js').Plan }} [debugged] for a run of another
+   */
+  constructor(config, onRestart, debugged) {
+    this.#config = config;
+    this.#onRestart = onRestart;
+    this.#plan = debugged?.plan;
+    this.#terms = new Terms(config, debugged?.plan, debugged && debugged.of.#terms);
+    this.#launchers = new Launchers(this.#terms, onRestart);
+    this.#startups = new Startups(config.execution.preload, this.#terms.files.writable);
+    this.#trials = new Trials(config, this.#terms, this.#launchers, this.#startups, {
+      enter: (end) => this.#running.add(end),
+      leave: (end) => this.#leave(end),
+    });
+  }
+
+  /**
+   * @param {Job} job
+   * @returns {Promise<import('./index.js').ExecutionResult<any>>}
+   */
+  async run(job) {
+    const plan = this.#plan ?? planDebug(job.request, this.#config);
+    // A report needs nothing but the guest's will to write it.
+    if (plan && !this.#plan && plan.level !== undefined) return this.#runDebugged(job, plan);
+    const result = await this.#runOnce(job, plan);
+    const files = plan ? debugFiles(plan) : [];
+    return files.length ? { ...result, debugFiles: files } : result;
+  }
+
+  /**
+   * @param {Job} job
+   * @param {import('./debug.js').Plan} plan
+   */
+  async #runDebugged(job, plan) {
+    const own = new Subprocess(this.#config, this.#onRestart, { of: this, plan });
+    const run = own.run(job).finally(() => own.dispose());
+    this.#debugged.set(own, run);
+    try {
+      return await run;
+    } finally {
+      this.#debugged.delete(own);
+    }
+  }
+
+  /**
+   * @param {Job} job
+   * @param {import('./debug.js').Plan} [plan]
+   * @returns {Promise<import('./index.js').ExecutionResult<any>>}
+   */
+  async #runOnce(job, plan) {
+    const begunAt = now();
+    const { binding, problem } = loadBinding();
+    if (!binding) return failed(failure('UNSUPPORTED_PLATFORM', String(problem)));
+    const absent = findNoHandler(job.request);
+    if (absent) return failed(absent);
+    const { broken, failure: launcherFailure } = this.#terms.confine(binding.launcher);
+    if (launcherFailure)
+      return failed(crashed(launcherFailure.message, { launcher: launcherFailure }));
+    if (broken.length && this.#config.isolation === 'strict')
+      return failed(isolationUnavailable(broken.join('; ')));
+    /** @type {PlannedRun} */
+    const run = { config: this.#config, ...this.#planRun(binding, job.request) };
+    if (run.failure) return failed(run.failure, { startMs: now() - begunAt });
+    /** @type {any} */
+    let outcome;
+    try {
+      outcome = await this.#start(binding, job, run, plan);
+    } catch (error) {
+      const { code, errno, syscall } = /** @type {any} */ (error);
+      const details = { errorCode: code, errno, syscall };
+      return failed(crashed(`it could not be started: ${describe(error)}`, details), {
+        startMs: now() - begunAt,
+      });
+    }
+    const times = { queuedAt: job.queuedAt, begunAt, endedAt: outcome.endedAt || now() };
+    run.network = outcome.network;
+    noteOutcome(job.seen, outcome, run);
+    run.session?.end();
+    outcome.marks = boundMarks(outcome.marks, times);
+    const result = toResult(outcome, run);
+    this.#startups.learn(job.request, run, outcome, result, binding.zygote);
+    if (outcome.kind === 'launcher-lost' && !result.ok)
+      await this.#explainLoss(result.error, run.launcher);
+    return {
+      ...result,
+      metrics: this.#metrics(outcome, times, run),
+      ...this.#extras(job, outcome, times, result),
+    };
+  }
+
+  /**
+   * @param {any} outcome
+   * @param {{ queuedAt: number, begunAt: number, endedAt: number }} times
+   * @param {PlannedRun} run
+   */
+  #metrics(outcome, times, run) {
+    const { collectIsolation, collectNetwork } = this.#config.monitoring;
+    return {
+      ...toMetrics(outcome, times, this.#config, run.fork ? 'fork' : 'spawn'),
+      ...(collectNetwork && outcome.network && { network: toNetwork(outcome.network, run.names) }),
+      ...(collectIsolation && { isolation: this.isolation() }),
+      ...(this.#config.monitoring.collectMetrics && run.session?.metrics()),
+    };
+  }
+
+  /** How many guests there are that runs go on in. */
+  get guests() {
+    return this.#running.size - this.#trials.running;
+  }
+
+  /** How many guests wait for a run. */
+  get spares() {
+    const { addon } = loadBinding().binding ?? {};
+    const { current } = this.#launchers;
+    return current ? addon.runnerSpares(current.handle) : 0;
+  }
+
+  /** Bytes of this process's memory that pending runs take. */
+  memory() {
+    const { addon } = loadBinding().binding ?? {};
+    const { current } = this.#launchers;
+    return current ? addon.runnerMemory(current.handle) : 0;
+  }
+
+  /** Ends every run; resolves when no process is left. */
+  async dispose() {
+    this.#disposed = true;
+    const others = [...this.#debugged].map(async ([own, run]) => {
+      await own.dispose();
+      await run.catch(() => {});
+    });
+    await Promise.all([this.#end(), ...others]);
+  }
+
+  async #end() {
+    for (const end of this.#running) end(disposed());
+    await this.#idle();
+    await this.#launchers.end();
+  }
+
+  /** @type {(() => void) | undefined} */
+  #onIdle;
+
+  /** @returns {Promise<void>} when the last run is over */
+  #idle() {
+    if (this.#running.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onIdle = resolve;
+    });
+  }
+
+  /**
+   * @param {import('./binding.js').Binding} binding
+   * @param {Job} job
+   * @param {PlannedRun} run
+   * @param {import('./debug.js').Plan} [plan]
+   * @returns {Promise<any>} the outcome
+   */
+  #start(binding, job, run, plan) {
+    const start = (/** @type {number} */ debugFd) =>
+      this.#startGuest(binding, job, run, plan, debugFd);
+    if (plan?.level !== 'inspect') return start(0);
+    const onOver = () => run.end?.(timedOut(this.#config));
+    const { timeoutMs } = this.#config.execution;
+    return inspected(binding.addon, job.request, { timeoutMs, onOver }, start);
+  }
+
+  /**
+   * @param {import('./binding.js').Binding} binding
+   * @param {Job} job
+   * @param {PlannedRun} run
+   * @param {import('./debug.js').Plan | undefined} plan
+   * @param {number} debugFd the guest's way to a debugger; 0: none
+   * @returns {Promise<any>} the outcome
+   */
+  #startGuest(binding, job, run, plan, debugFd) {
+    const { addon } = binding;
+    const { signal } = job.request;
+    const { logs } = job;
+    const names = new Names();
+    const collector = new Collector(this.#config.execution.maxResultBytes);
+    if (!job.sink) run.chunks = collector.chunks;
+    return new Promise((resolve, reject) => {
+      const end = (/** @type {any} */ why) => {
+        run.ending ??= why;
+        addon.endRun(handle, false);
+      };
+      run.end = end;
+      const onAbort = () => end(aborted(signal?.reason));
+      const onDone = (/** @type {any} */ outcome) => {
+        if (outcome.kind === 'exit') Terms.pass(run.launcher.shape);
+        signal?.removeEventListener('abort', onAbort);
+        forgetNames(names);
+        this.#leave(end);
+        if (outcome.kind === 'exit' && !run.ending && !this.#plan) {
+          this.#trials.fork(binding, job.request, run);
+          this.#trials.compile(binding, run.launcher);
+        }
+        this.#launchers.leave(run.launcher);
+        resolve(outcome);
+      };
+      /** @type {any} */
+      let handle;
+      try {
+        const session = new Session({
+          config: this.#config,
+          functions: this.#terms.functions,
+          request: job.request,
+          sink: job.sink ?? collector,
+          send: (head, body) => addon.sendMessage(handle, { head, body }),
+          fail: (error) => {
+            run.ending ??= error;
+            addon.endRun(handle, true);
+          },
+        });
+        run.session = session;
+        const options = {
+          ...this.#terms.options(job, run, plan),
+          onDone,
+          debugFd,
+          onMessages: (/** @type {Buffer[]} */ messages) => session.take(messages),
+          onRoom: () => session.room(),
+          ...(logs.live && { onLogs: (/** @type {any[]} */ rows) => logs.tell(rows) }),
+          ...(this.#terms.lookups && {
+            onLookup: (/** @type {import('./lookup.js').Question} */ question) =>
+              void this.#answer(addon, handle, names, question),
+          }),
+        };
+        run.names = names;
+        const { grants } = options;
+        run.allowed = () => ({
+          ...this.#terms.allowed(job.request.workdir, grants),
+          network: run.network,
+          names,
+          calls: session.denied,
+        });
+        ({ handle, launcher: run.launcher } = this.#launchers.launch(binding, options));
+      } catch (error) {
+        reject(error);
+        return;
+      }
+      this.#running.add(end);
+      if (this.#disposed) end(disposed());
+      else if (signal?.aborted) onAbort();
+      else signal?.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+
+  /** @param {(why: import('./errors.js').SandboxError) => void} end of a run that is over */
+  #leave(end) {
+    this.#running.delete(end);
+    if (this.#running.size === 0) this.#onIdle?.();
+  }
+
+  /** @param {import('./binding.js').Binding} binding @param {import('./request.js').Request} request */
+  #planRun({ zygote }, request) {
+    if (this.#startups.outdated()) {
+      this.#launchers.retire();
+      this.#startups.renew();
+    }
+    const forks = this.#launchers.current?.forks === 'yes';
+    return this.#startups.plan(request, this.#terms.startup, forks, zygote);
+  }
+
+  isolation() {
+    return describeIsolation(this.#config, true, this.#startups.trouble);
+  }
+
+  /**
+   * @param {any} addon
+   * @param {any} handle of the run, which may be over
+   * @param {Names} names
+   * @param {import('./lookup.js').Question} question
+   */
+  async #answer(addon, handle, names, question) {
+    const answer = await resolveName(names, question);
+    names.add(question.name, answer.addresses);
+    addon.answerLookup(handle, { lookup: question.lookup, ...answer });
+  }
+
+  /**
+   * What the configuration asks for beside the result: logs, traces.
+   *
+   * @param {Job} job
+   * @param {any} outcome
+   * @param {{ queuedAt: number, begunAt: number, endedAt: number }} times
+   * @param {{ ok: boolean, error?: any }} result
+   */
+  #extras({ request, trace, logs: sink }, outcome, times, result) {
+    const { marks, spans, logs, logsDropped } = outcome;
+    return {
+      ...(this.#config.monitoring.collectLogs && { logs: sink.list(logs), logsDropped }),
+      ...(trace.collect && {
+        traces: trace.spans(
+          { queued: times.queuedAt, begun: times.begunAt, ended: times.endedAt, ...marks },
+          spans.map(parseSpan),
+          {
+            'request.id': request.fields.requestId,
+            'handler.file': request.file,
+            'handler.export': request.export,
+            ...(!result.ok && { 'error.code': result.error.code }),
+          },
+        ),
+      }),
+    };
+  }
+
+  /**
+   * Why the launcher ended, in the error of a run that it took along.
+   *
+   * @param {import('./errors.js').SandboxError} error
+   * @param {{ closed: Promise<any> }} launcher the run's own: there may be another one by now
+   */
+  async #explainLoss(error, launcher) {
+    const { exitCode, signal, stage, errno, message } = await launcher.closed;
+    if (error.code !== 'PROCESS_CRASHED') return;
+    if (isGuardStage(stage)) error.code = 'ISOLATION_UNAVAILABLE';
+    error.details = { ...error.details, launcher: { exitCode, signal, stage, errno, message } };
+    if (message) error.message = `The guest did not finish: its launcher failed: ${message}.`;
+  }
+}
+
+/**
+ * A handler that is not there needs no process to say so, and the guest, which sees nothing of where
+ * it was looked for, could not say why.
+ *
+ * @param {import('./request.js').Request} request
+ */
+function findNoHandler({ file, root, workdir }) {
+  if (!fs.statSync(workdir, { throwIfNoEntry: false })?.isDirectory()) return undefined;
+  try {
+    guestResolve.resolveHandlerFile(file, root);
+    return undefined;
+  } catch (error) {
+    const { message, details } = /** @type {any} */ (error);
+    return failure('HANDLER_NOT_FOUND', message, details);
+  }
+}
+
+/** @param {Buffer} bytes */
+function parseSpan(bytes) {
+  try {
+    return JSON.parse(bytes.toString());
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: MIT
+// Which files a guest may see, as src/guards/view.h takes them: a letter of access, then an absolute
+// path. What is named here and does not exist grants nothing.
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { findLibraries } from './elf.js';
+import guestResolve from './guest/resolve.cjs';
+import { isBroad, isWithin, Links, realOrNull } from './links.js';
+
+const guestDirectory = fileURLToPath(new URL('./guest', import.meta.url));
+const ownDescription = fileURLToPath(new URL('../package.json', import.meta.url));
+
+/** Found by tracing Node.js 20, 22, 24 and 26: a start, `os`, `crypto`, `Intl`, workers. */
+const RUNTIME = [
+  'r/etc/ld.so.cache',
+  // The time zone: ICU follows the link to learn the zone's name.
+  'r/etc/localtime',
+  'r/usr/share/zoneinfo',
+  // OpenSSL's configuration, where its builders put it: Node.js does not start when the file is
+  // there and cannot be read. The ones beneath are what Fedora's includes.
+  'r/etc/ssl/openssl.cnf',
+  'r/usr/lib/ssl/openssl.cnf',
+  'r/usr/local/ssl/openssl.cnf',
+  'r/etc/pki/tls/openssl.cnf',
+  'r/etc/pki/tls/openssl.d',
+  'r/etc/crypto-policies/back-ends/opensslcnf.config',
+  'd/dev/null',
+  'd/dev/zero',
+  'd/dev/full',
+  'd/dev/random',
+  'd/dev/urandom',
+  // Its own /proc/self comes with the guards: it is another directory for every guest.
+  // os.totalmem and freemem; os.cpus; os.uptime; os.loadavg.
+  'r/proc/meminfo',
+  'r/proc/cpuinfo',
+  'r/proc/stat',
+  'r/proc/uptime',
+  'r/proc/loadavg',
+  // How many threads a pool gets (get_nprocs(3)).
+  'r/sys/devices/system/cpu/online',
+];
+
+/**
+ * Libraries of the C library and the compiler that an addon may count on (PEP 600 lists them for
+ * Python's), beside those that Node.js has loaded.
+ */
+const ADDON_LIBRARIES = ['librt.so.1', 'libutil.so.1', 'libresolv.so.2', 'libatomic.so.1'];
+
+/**
+ * Flags for a Node.js to which its OpenSSL's configuration is denied: where it is there and cannot be
+ * read, it would not start.
+ *
+ * @param {readonly string[]} deny absolute paths
+ */
+export function runtimeFlags(deny) {
+  const denied = RUNTIME.some(
+    (grant) => /openssl/.test(grant) && deny.some((entry) => isWithin(grant.slice(1), entry)),
+  );
+  return denied ? ['--openssl-config=/dev/null'] : [];
+}
+
+/** What getaddrinfo(3) and c-ares read. */
+const NAMES = [
+  'r/etc/resolv.conf',
+  'r/etc/hosts',
+  'r/etc/nsswitch.conf',
+  'r/etc/host.conf',
+  'r/etc/gai.conf',
+  'r/etc/services',
+  'r/etc/protocols',
+];
+/** Loaded when the first name is looked up; parts of libc itself since glibc 2.34. */
+const NAME_LIBRARIES = ['libnss_files.so.2', 'libnss_dns.so.2'];
+
+/** By options. @type {Map<string, readonly string[]>} */
+const runtime = new Map();
+
+/**
+ * What Node.js needs before a line of the handler runs, and what its own modules read later.
+ *
+ * @param {{ names?: boolean, advanced?: boolean }} [options] `names`: the guest resolves names of
+ *   hosts itself; `advanced`: it needs the codec of that serialization
+ * @returns {readonly string[]} the same list every time
+ */
+export function runtimeGrants({ names = false, advanced = false } = {}) {
+  const key = `${names} ${advanced}`;
+  const known = runtime.get(key);
+  if (known) return known;
+  const { interpreter, libraries } = findLibraries(process.execPath, [
+    ...ADDON_LIBRARIES,
+    ...(names ? NAME_LIBRARIES : []),
+  ]);
+  const grants = Object.freeze([
+    `x${process.execPath}`,
+    // The kernel opens the loader itself, to execute it; a library is only mapped.
+    ...(interpreter === undefined ? [] : [`x${interpreter}`]),
+    ...libraries.map((file) => `r${file}`),
+    ...builtinFiles().map((file) => `r${file}`),
+    `r${guestDirectory}`,
+    // What Node.js looks at before a module of that directory: see Links.grantDescription().
+    `r${ownDescription}`,
+    ...RUNTIME,
+    ...(names ? NAMES : []),
+    ...(advanced ? guestPackages().map((dir) => `r${dir}`) : []),
+  ]);
+  runtime.set(key, grants);
+  return grants;
+}
+
+/** What modules of the guest's directory import: a decoder, with `serialization: 'advanced'`. */
+function guestPackages() {
+  for (let at = guestDirectory; at !== '/'; at = path.dirname(at)) {
+    const dir = path.join(at, 'node_modules/devalue');
+    if (realOrNull(dir) !== null) return [dir];
+  }
+  return [];
+}
+
+/** What distributions build Node.js to read at run time: some of its own modules, ICU's data. */
+function builtinFiles() {
+  const { variables, target_defaults: defaults } = /** @type {any} */ (process.config);
+  /** @type {string[]} */
+  const files = [];
+  for (const define of defaults?.defines ?? []) {
+    const [, file] = /^NODE_SHARED_BUILTIN_\w+_PATH="?(\/[^"]+)/.exec(define) ?? [];
+    if (file) files.push(file);
+  }
+  const data = variables?.icu_default_data;
+  if (typeof data === 'string' && path.isAbsolute(data)) files.push(data);
+  return files;
+}
+
+// --- the handler's package -----------------------------------------------------------------------
+
+/** @typedef {{ grants: readonly string[], isFresh: () => boolean }} Known */
+
+/** By handler's file and plugin root. @type {Map<string, Known>} */
+const packages = new Map();
+const MAX_PACKAGES = 1_000;
+
+/**
+ * What a handler is made of: its package, and every `node_modules` that it can resolve from. A
+ * handler that is not found grants nothing of that: the guest looks again, and says so.
+ *
+ * What is beneath `writable` is the guests' to replace by symbolic links between two runs, so that
+ * nothing which is found through it is granted.
+ *
+ * @param {object} request
+ * @param {string} request.file of the handler, absolute or relative to `pluginRoot ?? workdir`
+ * @param {string} request.workdir absolute
+ * @param {string} [request.pluginRoot] where the handler's own code ends
+ * @param {string} [request.outdir] to be written to, when it exists
+ * @param {readonly string[]} [request.writable] absolute paths of `permissions.filesystem.allow`,
+ *   unless they are read-only
+ * @returns {string[]}
+ */
+export function handlerGrants({ file, workdir, pluginRoot, outdir, writable = [] }) {
+  const root = path.resolve(workdir, pluginRoot ?? '');
+  const out = outdir === undefined ? undefined : path.resolve(workdir, outdir);
+  const output = out === undefined || isWithinAny(out, writable) ? [] : [`o${out}`];
+  let asked;
+  try {
+    asked = guestResolve.resolveHandlerFile(file, root);
+  } catch {
+    return output;
+  }
+  const real = realOrNull(asked);
+  if (real === null) return output;
+  const guests = writable.concat(output.map((grant) => grant.slice(1)));
+  const key = JSON.stringify([asked, real, pluginRoot === undefined ? null : root, guests]);
+  let known = packages.get(key);
+  if (!known?.isFresh()) {
+    known = findPackage(asked, real, pluginRoot === undefined ? undefined : root, guests);
+    packages.delete(key);
+    packages.set(key, known);
+    if (packages.size > MAX_PACKAGES) packages.delete([...packages.keys()][0]);
+  }
+  return [...known.grants, ...output];
+}
+
+/** @param {string} child @param {readonly string[]} parents */
+function isWithinAny(child, parents) {
+  return parents.some((parent) => isWithin(child, parent));
+}
+
+/**
+ * @param {string} asked the handler's file as it was named
+ * @param {string} real the same without symbolic links
+ * @param {string | undefined} pluginRoot absolute
+ * @param {readonly string[]} guests what guests may have changed
+ * @returns {Known}
+ */
+function findPackage(asked, real, pluginRoot, guests) {
+  const root = pluginRoot === undefined ? null : realOrNull(pluginRoot);
+  const links = new Links(root, guests);
+  if (asked !== real && links.isGuests(asked)) return links.result();
+  // The names by which the guest comes here, where symbolic links are on the way.
+  if (pluginRoot !== undefined && root !== null && !isBroad(root) && !links.isGuests(pluginRoot)) {
+    links.grant(pluginRoot);
+    links.addPackage(root);
+    links.grantDescription(root);
+  }
+  const dir = path.dirname(real);
+  const home = links.packageOf(dir, root !== null && isWithin(dir, root) ? root : '/');
+  if (home !== null && !isBroad(home)) {
+    links.addPackage(home);
+  } else {
+    if (!isBroad(dir)) links.grant(dir);
+  }
+  links.grantDescription(dir);
+  links.grant(asked);
+  links.grant(real);
+  links.addModulesAbove(dir);
+  links.follow();
+  return links.result();
+}
+
+// --- permissions.filesystem ----------------------------------------------------------------------
+
+/**
+ * `permissions.filesystem` in the terms of the guards. Relative paths are relative to the working
+ * directory of the host as it is now.
+ *
+ * @param {{ readonly allow: readonly string[], readonly deny: readonly string[], readOnly: boolean }} filesystem
+ * @returns {{ grants: string[], deny: string[], all: boolean, writable: string[], ownTmp: boolean }}
+ *   `all`: everything is allowed but what is denied; `writable`: what of it may be changed; `ownTmp`:
+ *   nothing is said of `/tmp`, so that a guest may have one of its own
+ * @throws {TypeError} with `code` VALIDATION_ERROR and `issues`, as parseConfig() does
+ */
+export function configGrants({ allow, deny, readOnly }) {
+  const issues = [...checkPaths('allow', allow), ...checkPaths('deny', deny)];
+  if (issues.length > 0) {
+    const lines = issues.map((issue) => `  ${issue.path} ${issue.message}`);
+    const error = new TypeError(`The sandbox configuration is not valid:\n${lines.join('\n')}`);
+    throw Object.assign(error, { code: 'VALIDATION_ERROR', issues });
+  }
+  const letter = readOnly ? 'r' : 'w';
+  const resolved = new Set(allow.map((entry) => (entry === '*' ? '/' : path.resolve(entry))));
+  const all = resolved.has('/');
+  const denied = [...new Set(deny.map((entry) => path.resolve(entry)))];
+  return {
+    grants: (all ? ['/'] : [...resolved]).map((entry) => letter + entry),
+    deny: denied,
+    all,
+    writable: readOnly ? [] : [...resolved],
+    ownTmp: !all && !resolved.has('/tmp') && !denied.some((entry) => isWithin('/tmp', entry)),
+  };
+}
+
+/**
+ * What looks like a path and would not be the one that was meant. A `deny` that matches nothing is
+ * worse than an error.
+ *
+ * @param {'allow' | 'deny'} list
+ * @param {readonly string[]} entries
+ */
+function checkPaths(list, entries) {
+  return entries.flatMap((entry, index) => {
+    const message = problemOf(list, entry);
+    return message === undefined
+      ? []
+      : [{ path: `permissions.filesystem.${list}.${index}`, message }];
+  });
+}
+
+/** @param {'allow' | 'deny'} list @param {string} entry */
+function problemOf(list, entry) {
+  if (entry.includes('\0')) return 'must not contain a NUL character';
+  if (/^~(?:\/|$)/.test(entry)) return "must be a path: '~' is not expanded, os.homedir() names it";
+  if (entry.startsWith('file:')) return 'must be a path, not a URL';
+  if (list === 'allow' && entry === '*') return undefined;
+  if (entry.includes('*')) return "must be a path: it holds for all beneath, and '*' is no pattern";
+  if (list === 'deny' && path.resolve(entry) === '/')
+    return 'must leave something: nothing is allowed but what permissions.filesystem.allow lists';
+  return undefined;
+}

@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: MIT */
+/* The broker of one run's connections. One thread, which also holds the run's deadline, so nothing
+ * here may wait for the guest. */
+#include "broker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "../core/fd.h"
+#include "../core/policy.h"
+#include "../core/proc.h"
+#include "datagram.h"
+#include "kept.h"
+#include "local.h"
+#include "notify.h"
+#include "sock.h"
+
+#if defined(__x86_64__)
+#define NATIVE_ARCH AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define NATIVE_ARCH AUDIT_ARCH_AARCH64
+#else
+#error "the broker does not know this architecture's system calls"
+#endif
+
+/* Threads of the guest that wait in a blocking connect() at the same time. Node.js has none. */
+#define WAITING_MAX 64
+/* Calls answered in a row before the process's other duties get a look. */
+#define BATCH 32
+#define SWEEP_NS UINT64_C(1000000000)
+
+struct waiting {
+  uint64_t id;
+  int sock;          /* the guest's own, -1: free */
+  uint64_t until_ns; /* CLOCK_MONOTONIC: the guest's SO_SNDTIMEO */
+  struct sbx_netaddr addr;
+};
+
+struct sbx_broker {
+  int listener, epoll, timer;
+  const struct sbx_netrules *rules;
+  unsigned permit;
+  struct waiting waiting[WAITING_MAX];
+  uint32_t n_waiting;
+  struct sbx_kept kept;
+  struct sbx_net_report report;
+  struct sbx_netgrants grants;
+  struct sbx_datagram datagram;
+};
+
+/* What an event of the epoll set is about: one of these, or the index in `waiting`. */
+enum { TAG_LISTENER = WAITING_MAX, TAG_TIMER };
+
+static int watch(struct sbx_broker *b, int fd, uint32_t events, uint32_t tag) {
+  struct epoll_event event = {.events = events, .data = {.u32 = tag}};
+  return epoll_ctl(b->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+/* Tells the timer about the next SO_SNDTIMEO, and of the next look for threads that have gone. */
+static void set_timer(const struct sbx_broker *b) {
+  uint64_t now = sbx_now_mono_ns(), next = now + SWEEP_NS;
+  struct itimerspec at = {0};
+  for (uint32_t i = 0; i < WAITING_MAX; i++)
+    if (b->waiting[i].sock >= 0 && b->waiting[i].until_ns < next)
+      next = b->waiting[i].until_ns;
+  if (b->n_waiting > 0) {
+    at.it_value.tv_sec = (time_t)(next / 1000000000u);
+    at.it_value.tv_nsec = (long)(next % 1000000000u);
+  }
+  timerfd_settime(b->timer, TFD_TIMER_ABSTIME, &at, NULL);
+}
+
+static void forget(struct sbx_broker *b, struct waiting *w) {
+  /* Closing ours does not take the socket out of the set: the guest has it open, too. */
+  epoll_ctl(b->epoll, EPOLL_CTL_DEL, w->sock, NULL);
+  sbx_fd_close(&w->sock);
+  b->n_waiting--;
+}
+
+/* Drops what nobody waits for any more, answers what its guest wanted to wait no longer for. */
+static void sweep(struct sbx_broker *b) {
+  uint64_t now = sbx_now_mono_ns();
+  for (uint32_t i = 0; i < WAITING_MAX; i++) {
+    struct waiting *w = &b->waiting[i];
+    if (w->sock < 0)
+      continue;
+    bool valid = sbx_notify_valid(b->listener, w->id);
+    if (valid && now < w->until_ns)
+      continue;
+    if (valid)
+      sbx_notify_answer(b->listener, w->id, EINPROGRESS, 0);
+    forget(b, w);
+  }
+}
+
+static bool is_under_way(int error) {
+  return error == EINPROGRESS || error == EALREADY;
+}
+
+/* The guest's thread waits until its socket is connected or has failed; takes over `sock`. */
+static void let_wait(struct sbx_broker *b, uint64_t id, int sock, const struct sbx_netaddr *addr) {
+  if (b->n_waiting == WAITING_MAX)
+    sweep(b);
+  uint32_t i = 0;
+  while (i < WAITING_MAX && b->waiting[i].sock >= 0)
+    i++;
+  if (i == WAITING_MAX || watch(b, sock, EPOLLOUT, i) < 0) {
+    sbx_notify_answer(b->listener, id, EAGAIN, 0);
+    sbx_fd_close(&sock);
+    return;
+  }
+  b->waiting[i] = (struct waiting){id, sock, sbx_sock_patience(sock), *addr};
+  b->n_waiting++;
+}
+
+/* A socket that a thread waits for has become writable or has failed. */
+static void on_connected(struct sbx_broker *b, struct waiting *w) {
+  if (w->sock < 0) /* dropped by an earlier event of the same round */
+    return;
+  if (sbx_notify_valid(b->listener, w->id)) {
+    /* Asking SO_ERROR would leave the socket in another state than a blocking connect(2) does. */
+    int error = sbx_sock_connect(w->sock, fcntl(w->sock, F_GETFL), &w->addr);
+    if (is_under_way(error))
+      return;
+    if (error)
+      sbx_kept_add(&b->kept, w->sock);
+    sbx_notify_answer(b->listener, w->id, error, 0);
+  }
+  forget(b, w);
+}
+
+static void note(struct sbx_broker *b, const struct sbx_netaddr *addr, enum sbx_net_verdict v) {
+  struct sbx_net_report *r = &b->report;
+  if (v == SBX_NET_ALLOWED)
+    r->allowed++;
+  else
+    r->refused++;
+  if (!addr)
+    return;
+  for (uint32_t i = 0; i < r->n; i++)
+    if (r->seen[i].port == addr->port && r->seen[i].verdict == v &&
+        memcmp(r->seen[i].ip, addr->ip, 16) == 0) {
+      r->seen[i].count++;
+      return;
+    }
+  if (r->n == SBX_NET_SEEN_MAX) {
+    r->unlisted++;
+    return;
+  }
+  struct sbx_net_seen *seen = &r->seen[r->n++];
+  *seen = (struct sbx_net_seen){.port = addr->port, .verdict = (uint8_t)v, .count = 1};
+  memcpy(seen->ip, addr->ip, 16);
+}
+
+/* Connects the guest's socket; takes over `sock`. */
+static void connect_to(struct sbx_broker *b, uint64_t id, int sock,
+                       const struct sbx_netaddr *addr) {
+  int flags = fcntl(sock, F_GETFL), error = sbx_sock_connect(sock, flags, addr);
+  /* EALREADY: connect(2) was interrupted by a signal and is called again. */
+  if (is_under_way(error) && !(flags & O_NONBLOCK)) {
+    let_wait(b, id, sock, addr);
+    return;
+  }
+  if (error && !is_under_way(error))
+    sbx_kept_add(&b->kept, sock);
+  sbx_notify_answer(b->listener, id, error, 0);
+  sbx_fd_close(&sock);
+}
+
+/* Copies the address that a connect(2) has. Returns 0, or the errno that the guest gets. */
+static int copy_address(struct sbx_broker *b, const struct sbx_notify_call *call,
+                        struct sockaddr_storage *sa, size_t *len) {
+  int given = (int)call->args[2];
+  if (given < 0 || (size_t)given > sizeof *sa)
+    return EINVAL;
+  memset(sa, 0, sizeof *sa);
+  *len = (size_t)given;
+  int rc = sbx_notify_memory(call, call->args[1], sa, *len);
+  if (rc < 0)
+    return rc == -EFAULT ? EFAULT : EACCES;
+  /* It may have been another's memory; the answer goes nowhere. */
+  return sbx_notify_valid(b->listener, call->id) ? 0 : ESRCH;
+}
+
+/* Judges our copy of an address. Returns 0 when it may be connected to, or the errno that the guest
+ * gets. */
+static int judge(struct sbx_broker *b, const struct sockaddr_storage *sa, size_t len,
+                 struct sbx_netaddr *addr) {
+  int rc = sbx_netaddr_read(addr, sa, len);
+  /* AF_UNSPEC, AF_UNIX, AF_NETLINK, AF_VSOCK …: */
+  if (rc == -EAFNOSUPPORT) {
+    note(b, NULL, SBX_NET_MALFORMED);
+    return EACCES;
+  }
+  if (rc < 0)
+    return EINVAL;
+  enum sbx_net_verdict verdict = sbx_netrules_judge(b->rules, addr, &b->grants);
+  if (verdict == SBX_NET_ALLOWED)
+    return 0;
+  note(b, addr, verdict);
+  return EACCES;
+}
+
+/* The socket that a call is about. Returns it, -EBADF, or another -errno when it cannot be had. */
+static int take_socket(struct sbx_broker *b, const struct sbx_notify_call *call) {
+  int number = (int)call->args[0];
+  return b->kept.active ? sbx_kept_take(&b->kept, call, number) : sbx_notify_fd(call, number);
+}
+
+/* Connects to an address that was judged, or of which the socket decides. */
+static void connect_judged(struct sbx_broker *b, const struct sbx_notify_call *call,
+                           const struct sbx_netaddr *addr) {
+  SBX_AUTO_FD int sock = take_socket(b, call);
+  /* Only now is it known that the socket was one of the thread that waits. */
+  if (!sbx_notify_valid(b->listener, call->id))
+    return;
+  enum sbx_sock_kind kind = sock < 0 ? SBX_SOCK_OTHER : sbx_sock_kind(sock);
+  if (sock == -EBADF) {
+    sbx_notify_answer(b->listener, call->id, EBADF, 0);
+  } else if (kind == SBX_SOCK_TCP || (kind == SBX_SOCK_UDP && (b->permit & SBX_PERMIT_NET_UDP))) {
+    note(b, addr, SBX_NET_ALLOWED);
+    connect_to(b, call->id, sbx_fd_steal(&sock), addr);
+  } else {
+    note(b, addr, SBX_NET_MALFORMED);
+    sbx_notify_answer(b->listener, call->id, EACCES, 0);
+  }
+}
+
+/* To a path, or to nothing, which a UDP socket may. */
+static void connect_other(struct sbx_broker *b, const struct sbx_notify_call *call,
+                          const struct sockaddr_storage *sa, size_t len) {
+  const struct sockaddr_in nothing = {.sin_family = AF_UNSPEC};
+  SBX_AUTO_FD int sock = take_socket(b, call);
+  if (!sbx_notify_valid(b->listener, call->id))
+    return;
+  enum sbx_sock_kind kind = sock < 0 ? SBX_SOCK_OTHER : sbx_sock_kind(sock);
+  int error = EACCES;
+  if (sock == -EBADF)
+    error = EBADF;
+  else if (sa->ss_family == AF_UNIX && kind == SBX_SOCK_UNIX && (b->permit & SBX_PERMIT_NET_UNIX))
+    error = sbx_local_connect(call, b->listener, sock, sa, len);
+  else if (sa->ss_family == AF_UNSPEC && kind == SBX_SOCK_UDP && (b->permit & SBX_PERMIT_NET_UDP))
+    error = connect(sock, (const struct sockaddr *)&nothing, sizeof nothing) < 0 ? errno : 0;
+  if (error == EACCES)
+    note(b, NULL, SBX_NET_MALFORMED);
+  sbx_notify_answer(b->listener, call->id, error, 0);
+}
+
+static void on_connect(struct sbx_broker *b, const struct sbx_notify_call *call) {
+  struct sockaddr_storage sa;
+  struct sbx_netaddr addr;
+  size_t len;
+  int error = copy_address(b, call, &sa, &len);
+  bool more = (b->permit & (SBX_PERMIT_NET_UNIX | SBX_PERMIT_NET_UDP)) != 0;
+  if (!error && more && len >= sizeof sa.ss_family &&
+      (sa.ss_family == AF_UNIX || sa.ss_family == AF_UNSPEC)) {
+    connect_other(b, call, &sa, len);
+    return;
+  }
+  if (!error)
+    error = judge(b, &sa, len, &addr);
+  if (error)
+    sbx_notify_answer(b->listener, call->id, error, 0);
+  else
+    connect_judged(b, call, &addr);
+}
+
+/* Which protocol a new socket has, or 0 when it is none that is made here. */
+static int protocol_of(const struct sbx_broker *b, int domain, int type, int protocol) {
+  if (domain != AF_INET && domain != AF_INET6)
+    return 0;
+  if (type == SOCK_STREAM && (protocol == 0 || protocol == IPPROTO_TCP))
+    return IPPROTO_TCP;
+  bool udp = (b->permit & SBX_PERMIT_NET_UDP) && !b->kept.active;
+  return udp && type == SOCK_DGRAM && (protocol == 0 || protocol == IPPROTO_UDP) ? IPPROTO_UDP : 0;
+}
+
+static void on_socket(struct sbx_broker *b, const struct sbx_notify_call *call) {
+  const int flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+  int domain = (int)call->args[0], type = (int)call->args[1];
+  int protocol = protocol_of(b, domain, type & ~flags, (int)call->args[2]);
+  if (protocol == 0) {
+    note(b, NULL, SBX_NET_MALFORMED);
+    sbx_notify_answer(b->listener, call->id, EACCES, 0);
+    return;
+  }
+  SBX_AUTO_FD int sock = socket(domain, type | SOCK_CLOEXEC, protocol);
+  int rc = sock < 0 ? -errno : 0;
+  if (rc == 0) {
+    sbx_kept_add(&b->kept, sock);
+    rc = sbx_notify_answer_fd(b->listener, call->id, sock, (type & SOCK_CLOEXEC) != 0);
+  }
+  if (rc < 0)
+    sbx_notify_answer(b->listener, call->id, -rc, 0);
+}
+
+/* Here, since one that was kept must be kept no longer: we would listen on after the guest. */
+static void on_listen(struct sbx_broker *b, const struct sbx_notify_call *call) {
+  SBX_AUTO_FD int sock = take_socket(b, call);
+  if (!sbx_notify_valid(b->listener, call->id))
+    return;
+  enum sbx_sock_kind kind = sock < 0 ? SBX_SOCK_OTHER : sbx_sock_kind(sock);
+  int error = EACCES;
+  if (sock == -EBADF)
+    error = EBADF;
+  else if ((b->permit & SBX_PERMIT_NET_LISTEN) && (kind == SBX_SOCK_TCP || kind == SBX_SOCK_UNIX))
+    error = listen(sock, (int)call->args[1]) < 0 ? errno : 0;
+  sbx_notify_answer(b->listener, call->id, error, 0);
+}
+
+/* Returns what was sent, or the negative errno that the guest gets. */
+static int64_t send_datagram(struct sbx_broker *b, int sock, const struct sbx_notify_call *call) {
+  struct sbx_datagram *d = &b->datagram;
+  enum sbx_sock_kind kind = sbx_sock_kind(sock);
+  struct sockaddr_storage sa;
+  struct sbx_netaddr addr;
+  socklen_t len = 0;
+  if (kind != SBX_SOCK_UDP && (d->to_len > 0 || call->nr == SYS_sendmmsg))
+    return -EACCES;
+  if (d->to_len > 0) {
+    int error = judge(b, &d->to, d->to_len, &addr);
+    if (error)
+      return -error;
+    note(b, &addr, SBX_NET_ALLOWED);
+    len = sbx_netaddr_sockaddr(&addr, &sa);
+  }
+  int flags = d->flags | MSG_DONTWAIT | MSG_NOSIGNAL;
+  ssize_t n = sendto(sock, d->bytes, d->len, flags, len > 0 ? (struct sockaddr *)&sa : NULL, len);
+  if (n < 0)
+    return -errno;
+  return call->nr == SYS_sendmmsg ? 1 : n;
+}
+
+static void on_send(struct sbx_broker *b, const struct sbx_notify_call *call) {
+  int error = sbx_datagram_read(call, &b->datagram);
+  SBX_AUTO_FD int sock = error ? -1 : sbx_notify_fd(call, (int)call->args[0]);
+  if (!sbx_notify_valid(b->listener, call->id))
+    return;
+  int64_t sent = -error;
+  if (!error)
+    sent = sock == -EBADF ? -EBADF : sock < 0 ? -EACCES : send_datagram(b, sock, call);
+  sbx_notify_answer(b->listener, call->id, sent < 0 ? (int)-sent : 0, sent < 0 ? 0 : sent);
+}
+
+static void answer(struct sbx_broker *b, const struct sbx_notify_call *call) {
+  int nr = call->arch == NATIVE_ARCH ? call->nr : -1;
+  if (nr == SYS_connect)
+    on_connect(b, call);
+  else if (nr == SYS_socket)
+    on_socket(b, call);
+  else if (nr == SYS_listen)
+    on_listen(b, call);
+  else if (sbx_datagram_is(nr) && (b->permit & SBX_PERMIT_NET_UDP))
+    on_send(b, call);
+  else
+    sbx_notify_answer(b->listener, call->id, EPERM, 0);
+}
+
+static void serve(struct sbx_broker *b) {
+  struct sbx_notify_call call;
+  for (int i = 0; i < BATCH; i++) {
+    struct pollfd p = {.fd = b->listener, .events = POLLIN};
+    if (poll(&p, 1, 0) <= 0)
+      return;
+    /* Without a thread left that has the filter, nothing comes any more. */
+    if (!(p.revents & POLLIN)) {
+      epoll_ctl(b->epoll, EPOLL_CTL_DEL, b->listener, NULL);
+      return;
+    }
+    if (sbx_notify_recv(b->listener, &call) <= 0)
+      return;
+    answer(b, &call);
+  }
+}
+
+void sbx_broker_dispatch(struct sbx_broker *b) {
+  struct epoll_event events[16];
+  uint64_t ticks;
+  int n = epoll_wait(b->epoll, events, sizeof events / sizeof *events, 0);
+  if (n <= 0)
+    return;
+  for (int i = 0; i < n; i++) {
+    uint32_t tag = events[i].data.u32;
+    if (tag == TAG_LISTENER)
+      serve(b);
+    else if (tag < WAITING_MAX)
+      on_connected(b, &b->waiting[tag]);
+    else if (read(b->timer, &ticks, sizeof ticks) > 0)
+      sweep(b);
+  }
+  set_timer(b);
+}
+
+static int open_fds(struct sbx_broker *b) {
+  b->epoll = epoll_create1(EPOLL_CLOEXEC);
+  if (b->epoll < 0)
+    return -errno;
+  b->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+  if (b->timer < 0)
+    return -errno;
+  int rc = watch(b, b->timer, EPOLLIN, TAG_TIMER);
+  return rc < 0 ? rc : watch(b, b->listener, EPOLLIN, TAG_LISTENER);
+}
+
+int sbx_broker_open(int listener, const struct sbx_netrules *rules, unsigned permit,
+                    struct sbx_broker **out, struct sbx_err *err) {
+  *out = NULL;
+  struct sbx_broker *b = calloc(1, sizeof *b);
+  if (!b) {
+    sbx_fd_close(&listener);
+    return sbx_err_set(err, SBX_STAGE_SECCOMP, ENOMEM, "no memory for the broker");
+  }
+  b->listener = listener;
+  b->epoll = b->timer = -1;
+  b->rules = rules;
+  b->permit = permit;
+  for (int i = 0; i < WAITING_MAX; i++)
+    b->waiting[i].sock = -1;
+  sbx_kept_init(&b->kept);
+  int rc = sbx_notify_check(err);
+  if (rc == 0 && ((rc = sbx_sock_init()) < 0 || (rc = open_fds(b)) < 0))
+    sbx_err_set(err, SBX_STAGE_SECCOMP, -rc, "the broker of connections: %s", strerror(-rc));
+  if (rc < 0) {
+    sbx_broker_close(b);
+    return rc;
+  }
+  *out = b;
+  return 0;
+}
+
+int sbx_broker_fd(const struct sbx_broker *b) {
+  return b->epoll;
+}
+
+enum sbx_net_verdict sbx_broker_grant(struct sbx_broker *b, const char *name, size_t len,
+                                      const struct sockaddr *sa, socklen_t sa_len) {
+  return sbx_netrules_grant(b->rules, name, len, sa, sa_len, &b->grants);
+}
+
+const struct sbx_net_report *sbx_broker_report(const struct sbx_broker *b) {
+  return &b->report;
+}
+
+void sbx_broker_close(struct sbx_broker *b) {
+  if (!b)
+    return;
+  for (int i = 0; i < WAITING_MAX; i++)
+    sbx_fd_close(&b->waiting[i].sock);
+  sbx_kept_close(&b->kept);
+  sbx_fd_close(&b->timer);
+  sbx_fd_close(&b->epoll);
+  sbx_fd_close(&b->listener);
+  free(b);
+}

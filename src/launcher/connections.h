@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* A run's connections, as its init sees them: the way of the listener from the guest, then the
+ * broker (broker.h), what the host grants it, and what it has to report. */
+#ifndef SBX_CONNECTIONS_H
+#define SBX_CONNECTIONS_H
+
+#include <stdbool.h>
+
+#include "../core/control.h"
+#include "../core/err.h"
+#include "../core/netrules.h"
+#include "broker.h"
+
+struct sbx_connections {
+  const struct sbx_netrules *rules;
+  unsigned permit;
+  int pair_fd; /* until the listener has come */
+  struct sbx_broker *broker;
+};
+
+/* Before the guest is forked. *guest_fd is the guest's end, to be closed after the fork, or -1 when
+ * there are no rules. Returns 0, or -errno with `err` filled. */
+int sbx_connections_open(struct sbx_connections *c, const struct sbx_netrules *rules,
+                         unsigned permit, int *guest_fd, struct sbx_err *err);
+
+/* To be polled for POLLIN; -1: nothing is to be waited for. */
+int sbx_connections_fd(const struct sbx_connections *c);
+
+/* There is something to do. -errno with `err` filled: the guest must not go on. */
+int sbx_connections_dispatch(struct sbx_connections *c, struct sbx_err *err);
+
+/* Fills in the verdicts. */
+void sbx_connections_grant(struct sbx_connections *c, struct sbx_ctl_grant *grant);
+
+/* Returns whether there is anything to report. */
+bool sbx_connections_report(const struct sbx_connections *c, struct sbx_net_report *report);
+
+#endif

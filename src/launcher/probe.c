@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+#include "probe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../core/fd.h"
+#include "../guards/listener.h"
+#include "connections.h"
+#include "launcher.h"
+
+#define NOBODY 65534u
+#define PATIENCE_MS 5000
+/* Nothing listens there, and the broker is to know of it before the kernel does. */
+#define PORT 1
+
+/* As far as guards/privileges.c goes where the broker may be another user than its guest. */
+static int become_guest(void) {
+  if (geteuid() == 0 && (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
+                         setresuid(NOBODY, NOBODY, NOBODY) < 0))
+    return -errno;
+  /* As execve(2) leaves it. */
+  return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0
+             ? -errno
+             : 0;
+}
+
+/* The guest: a socket, and a connect() to what no rule allows. */
+static void __attribute__((noreturn)) try_connect(int pair_fd, int report_fd) {
+  struct sbx_err err = {0};
+  int rc = become_guest();
+  if (rc < 0)
+    sbx_err_set(&err, SBX_STAGE_PRIVILEGES, -rc, "becoming a guest: %s", strerror(-rc));
+  else
+    rc = sbx_listener_install(true, 0, pair_fd, &err);
+  sbx_fd_close(&pair_fd);
+  if (rc == 0) {
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(PORT), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+      sbx_err_set(&err, SBX_STAGE_SECCOMP, errno, "a broker cannot hand sockets over: %s",
+                  strerror(errno));
+    else if (connect(fd, (struct sockaddr *)&to, sizeof to) == 0 || errno != EACCES)
+      sbx_err_set(&err, SBX_STAGE_SECCOMP, errno, "a broker does not see connect(2): %s",
+                  strerror(errno));
+  }
+  sbx_write_full(report_fd, &err, sizeof err);
+  _exit(0);
+}
+
+/* The part of an init, until the guest has told. */
+static void broke(struct sbx_connections *c, int report_fd, struct sbx_err *err) {
+  struct sbx_err told, failed = {0};
+  for (;;) {
+    struct pollfd fds[] = {{.fd = report_fd, .events = POLLIN},
+                           {.fd = sbx_connections_fd(c), .events = POLLIN}};
+    if (poll(fds, 2, PATIENCE_MS) <= 0)
+      return;
+    if (fds[1].revents && sbx_connections_dispatch(c, &failed) < 0) {
+      *err = failed;
+      return;
+    }
+    if (fds[0].revents) {
+      if (sbx_read_full(report_fd, &told, sizeof told) == (ssize_t)sizeof told)
+        *err = told;
+      return;
+    }
+  }
+}
+
+static void probe_broker(struct sbx_report *report) {
+  struct sbx_err err = {.errnum = EIO, .text = "the probe did not finish"};
+  struct sbx_netrules *rules = NULL;
+  struct sbx_connections connections;
+  int ends[2], guest_fd = -1;
+  if (sbx_netrules_compile(NULL, NULL, &rules, &err) == 0 &&
+      sbx_connections_open(&connections, rules, 0, &guest_fd, &err) == 0 &&
+      pipe2(ends, O_CLOEXEC) == 0) {
+    pid_t child = fork();
+    if (child == 0)
+      try_connect(guest_fd, ends[1]);
+    sbx_fd_close(&guest_fd);
+    sbx_fd_close(&ends[1]);
+    if (child > 0)
+      broke(&connections, ends[0], &err);
+    if (child > 0)
+      kill(child, SIGKILL);
+    while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
+      ;
+  }
+  err.text[SBX_ERR_TEXT_MAX - 1] = '\0';
+  if (err.errnum == 0)
+    sbx_report_set(report, SBX_STATUS_ENFORCED, "", "connections are judged one by one");
+  else
+    sbx_report_set(report, SBX_STATUS_UNAVAILABLE,
+                   err.errnum == EBUSY ? "a container without a seccomp listener of its own"
+                                       : "a kernel of 5.14 or later; in a container, one that lets "
+                                         "a process be read by its parent",
+                   "%.180s", err.text);
+}
+
+int sbx_probe(void) {
+  static const char *const names[] = {"enforced", "partial", "unavailable"};
+  struct sbx_guard broker = {.name = "broker", .probe = probe_broker};
+  for (const struct sbx_guard *g = sbx_guards;; g++) {
+    struct sbx_report report = {0};
+    const struct sbx_guard *it = g->name ? g : &broker;
+    if (it->probe) {
+      it->probe(&report);
+      dprintf(STDOUT_FILENO, "%s\t%s\t%s\t%s\n", it->name, names[report.status], report.text,
+              report.mend);
+    }
+    if (!g->name)
+      return SBX_LAUNCHER_OK;
+  }
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/* `launcher probe`: what this machine's kernel offers. */
+#ifndef SBX_PROBE_H
+#define SBX_PROBE_H
+
+/* For the package's doctor and for runner.isolation(): a line a guard on stdout, fields between
+ * tabs: name, status, text, mend. Returns an exit status. */
+int sbx_probe(void);
+
+#endif

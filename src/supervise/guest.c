@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#include "guest.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "../core/fd.h"
+#include "../core/proc.h"
+
+#define MS UINT64_C(1000000) /* nanoseconds */
+
+/* Saturates: a duration may be as long as anybody likes. */
+static uint64_t later(uint64_t now_ns, uint64_t ms) {
+  return ms > (UINT64_MAX - now_ns) / MS ? UINT64_MAX : now_ns + ms * MS;
+}
+
+void sbx_guest_start(struct sbx_guest *guest, const struct sbx_policy *policy, pid_t pid,
+                     bool alone, struct sbx_tree *tree, bool timed) {
+  uint64_t now = sbx_now_mono_ns();
+  *guest = (struct sbx_guest){.policy = policy, .pid = pid, .io_fd = -1};
+  guest->exit.start_ns = sbx_now_real_ns();
+  guest->next_signal_ns = timed ? later(now, policy->timeout_ms) : UINT64_MAX;
+  sbx_watch_start(&guest->watch, policy, pid, alone, tree, now);
+  if (!timed)
+    guest->watch.next_cpu_ns = guest->watch.next_memory_ns = UINT64_MAX;
+}
+
+void sbx_guest_limit(struct sbx_guest *guest, uint64_t ms) {
+  uint64_t now = sbx_now_mono_ns();
+  if (guest->ending)
+    return;
+  guest->next_signal_ns = ms > 0 ? later(now, ms) : UINT64_MAX;
+  guest->watch.next_memory_ns = ms > 0 && guest->policy->memory_bytes ? now : UINT64_MAX;
+}
+
+uint64_t sbx_guest_next_ns(const struct sbx_guest *guest) {
+  uint64_t next = guest->next_signal_ns;
+  if (guest->watch.next_cpu_ns < next)
+    next = guest->watch.next_cpu_ns;
+  return guest->watch.next_memory_ns < next ? guest->watch.next_memory_ns : next;
+}
+
+void sbx_guest_blame(struct sbx_guest *guest, enum sbx_reason reason) {
+  if (guest->reason == SBX_REASON_NONE)
+    guest->reason = reason;
+}
+
+int sbx_guest_end(struct sbx_guest *guest, enum sbx_reason reason, uint64_t now_ns) {
+  if (guest->ending)
+    return 0;
+  guest->ending = true;
+  sbx_guest_blame(guest, reason);
+  guest->next_signal_ns = later(now_ns, guest->policy->grace_ms);
+  return SIGTERM;
+}
+
+int sbx_guest_due(struct sbx_guest *guest, uint64_t now_ns) {
+  if (now_ns >= guest->next_signal_ns) {
+    if (!guest->ending)
+      return sbx_guest_end(guest, SBX_REASON_TIMEOUT, now_ns);
+    guest->next_signal_ns = UINT64_MAX;
+    return SIGKILL;
+  }
+  enum sbx_reason over = sbx_watch_check(&guest->watch, now_ns);
+  if (over == SBX_REASON_NONE)
+    return 0;
+  sbx_guest_blame(guest, over);
+  guest->next_signal_ns = guest->watch.next_cpu_ns = guest->watch.next_memory_ns = UINT64_MAX;
+  return SIGKILL;
+}
+
+static void add_usage(struct sbx_guest *guest, const struct rusage *r) {
+  struct sbx_usage *u = &guest->exit.usage;
+  u->user_us += (uint64_t)r->ru_utime.tv_sec * 1000000u + (uint64_t)r->ru_utime.tv_usec;
+  u->system_us += (uint64_t)r->ru_stime.tv_sec * 1000000u + (uint64_t)r->ru_stime.tv_usec;
+  if ((uint64_t)r->ru_maxrss > u->max_rss_kb)
+    u->max_rss_kb = (uint64_t)r->ru_maxrss;
+  u->minor_faults += (uint64_t)r->ru_minflt;
+  u->major_faults += (uint64_t)r->ru_majflt;
+  u->voluntary_switches += (uint64_t)r->ru_nvcsw;
+  u->involuntary_switches += (uint64_t)r->ru_nivcsw;
+}
+
+/* The guest is a zombie: what only /proc knows has to be read before it is reaped. */
+static void read_io(struct sbx_guest *guest) {
+  struct sbx_proc_io io;
+  if (guest->io_fd < 0 || sbx_proc_io_read(guest->io_fd, &io) < 0)
+    return;
+  struct sbx_usage *u = &guest->exit.usage;
+  u->read_chars = io.read_chars;
+  u->write_chars = io.write_chars;
+  u->read_bytes = io.read_bytes;
+  u->write_bytes = io.write_bytes;
+}
+
+bool sbx_guest_reap(struct sbx_guest *guest, pid_t pid) {
+  struct rusage used;
+  int status;
+  if (pid == guest->pid) {
+    guest->exit.end_ns = sbx_now_real_ns();
+    read_io(guest);
+  }
+  if (wait4(pid, &status, WNOHANG, &used) != pid)
+    return false;
+  add_usage(guest, &used);
+  sbx_watch_reaped(&guest->watch, &used);
+  if (pid == guest->pid) {
+    guest->gone = true;
+    guest->exit.status = status;
+    sbx_fd_close(&guest->io_fd);
+  }
+  return true;
+}
+
+const struct sbx_ctl_exit *sbx_guest_report(struct sbx_guest *guest) {
+  if (WIFSIGNALED(guest->exit.status) && WTERMSIG(guest->exit.status) == SIGXCPU)
+    sbx_guest_blame(guest, SBX_REASON_CPU);
+  guest->exit.reason = guest->reason;
+  guest->exit.usage.peak_data_kb = guest->watch.peak_data_kb;
+  return &guest->exit;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* OpenSSL's generators notice a fork by the pid, which is not enough: pids are used again, and in
+ * PID namespaces they repeat. Fresh seed for the first generator makes those that draw from it ask
+ * for theirs anew (EVP_RAND(7)). */
+#include <dlfcn.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "zygote.h"
+
+/* Of the runtime, which may have been built without OpenSSL. */
+static void (*seed)(const void *, int);
+
+void sbx_zygote_find_seed(void) {
+  *(void **)&seed = dlsym(RTLD_DEFAULT, "RAND_seed");
+}
+
+int sbx_zygote_reseed(void) {
+  unsigned char bytes[48];
+  if (!seed)
+    return 0;
+  if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
+    return errno ? -errno : -EIO;
+  seed(bytes, sizeof bytes);
+  explicit_bzero(bytes, sizeof bytes);
+  return 0;
+}

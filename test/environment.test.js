@@ -1,0 +1,26 @@
+import t from 'tap';
+import { chooseEnvironment } from '../lib/environment.js';
+
+const from = {
+  A: '1',
+  AB: '2',
+  B: '',
+  PATH: '/bin',
+  NODE_ENV: 'test',
+  NODE_OPTIONS: '--x',
+  LD_PRELOAD: 'l',
+  UV_USE_IO_URING: '1',
+};
+
+t.test('exact names and prefixes', async (t) => {
+  t.same(chooseEnvironment([], from), { exec: [], late: {} });
+  t.same(chooseEnvironment(['A', 'C'], from).exec, ['A=1']);
+  t.same(chooseEnvironment(['A*'], from).exec, ['A=1', 'AB=2']);
+  t.same(chooseEnvironment(['B'], from).exec, ['B=']);
+});
+
+t.test('names that steer are set late', async (t) => {
+  const { exec, late } = chooseEnvironment(['*'], from);
+  t.same(exec, ['A=1', 'AB=2', 'B=', 'PATH=/bin', 'NODE_ENV=test']);
+  t.same(late, { NODE_OPTIONS: '--x', LD_PRELOAD: 'l', UV_USE_IO_URING: '1' });
+});

@@ -1,0 +1,11 @@
+export default {
+  title: 'reads through a symbolic link in outdir (GHSA-cp6g, deno#2318)',
+  category: 'files',
+  guards: ['landlock', 'namespaces'],
+  act: async ({ attempt, fs, path, input }) => {
+    const link = path.join(input.out, 'link');
+    fs.symlinkSync(input.target, link);
+    await attempt('read', () => fs.readFileSync(link, 'utf8'));
+    await attempt('write', () => fs.writeFileSync(link, 'overwritten'));
+  },
+};

@@ -1,0 +1,3 @@
+export async function handle({ host }) {
+  return (await fetch(`http://${host}/fetch`)).json();
+}

@@ -1,0 +1,58 @@
+// The same rules as root and as an ordinary user, with and without namespaces and Landlock, and on a
+// machine where nobody can be asked.
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+const host = path.join(here, 'fixtures', 'host.js');
+const native = path.join(here, '..', 'escape', 'native');
+const without = path.join(here, '..', '..', 'build', 'escape', 'without');
+const NOBODY = 65534;
+
+const made = spawnSync('make', ['-C', native], { encoding: 'utf8' });
+if (made.status !== 0) throw new Error(`the wrapper: ${made.stdout}${made.stderr}`);
+
+/**
+ * @param {string} variant
+ * @param {boolean} asUser
+ * @param {'strict' | 'best-effort'} isolation
+ * @returns {any[]} what each run says
+ */
+function play(variant, asUser, isolation) {
+  const line = [process.execPath, host, isolation];
+  const [command, ...args] = variant === 'default' ? line : [without, variant, ...line];
+  const { stdout, stderr } = spawnSync(command, args, {
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH },
+    ...(asUser && { uid: NOBODY, gid: NOBODY }),
+  });
+  return JSON.parse(stdout || JSON.stringify(stderr));
+}
+
+const users = process.getuid?.() === 0 ? ['root', 'user'] : ['user'];
+const good = {
+  address: 'open',
+  name: 'open',
+  worker: 'open',
+  otherPort: 'EACCES',
+  otherName: 'EACCES',
+};
+
+for (const user of users) {
+  const asUser = user === 'user' && users.length > 1;
+  for (const variant of ['default', 'no-userns', 'no-landlock'])
+    t.test(`${user}, ${variant}: names and addresses are judged one by one`, async (t) => {
+      t.same(play(variant, asUser, 'strict'), [good, good, good]);
+    });
+  t.test(`${user}: where nobody can be asked, strict refuses`, async (t) => {
+    const refused = { code: 'ISOLATION_UNAVAILABLE', message: /permissions\.network.*listener/ };
+    t.match(play('no-listener', asUser, 'strict'), [refused, refused, refused]);
+  });
+  t.test(`${user}: where nobody can be asked, best effort is no network`, async (t) => {
+    const [result] = play('no-listener', asUser, 'best-effort');
+    for (const [what, code] of Object.entries(result)) t.match(code, /^E(?:ACCES|AI_AGAIN)/, what);
+    t.same(Object.keys(result), Object.keys(good));
+  });
+}

@@ -1,0 +1,83 @@
+// How reports become results: the cases that no real run provokes at will.
+import t from 'tap';
+import { parseConfig } from '../lib/config.js';
+import { toResult } from '../lib/outcome.js';
+
+const config = parseConfig({ execution: { memoryMb: 100, cpuMs: 9 } });
+
+/** @param {object} fields */
+const outcome = (fields) => ({
+  kind: 'exit',
+  reason: 'none',
+  exitCode: 0,
+  signal: null,
+  protocolError: null,
+  tooLarge: false,
+  result: null,
+  error: null,
+  notice: null,
+  usage: { maxRssKb: 10_000, peakDataKb: 0 },
+  ...fields,
+});
+/** @param {object} fields @param {any} [ending] */
+const codeOf = (fields, ending) => {
+  const result = toResult(outcome(fields), { config, ending });
+  return result.ok ? 'ok' : result.error.code;
+};
+const json = (/** @type {unknown} */ value) => Buffer.from(JSON.stringify(value));
+const killed = { exitCode: null, signal: 'SIGKILL' };
+
+t.test('what ended it from outside comes before what it says itself', async (t) => {
+  const said = { result: json(1) };
+  t.equal(codeOf(said), 'ok');
+  t.equal(codeOf({ ...said, ...killed, reason: 'timeout' }), 'TIMEOUT');
+  t.equal(codeOf({ ...said, ...killed, reason: 'cpu' }), 'CPU_LIMIT');
+  t.equal(codeOf({ ...said, ...killed, reason: 'memory' }), 'MEMORY_LIMIT');
+  t.equal(codeOf({ ...said, ...killed, reason: 'lost' }), 'PROCESS_CRASHED');
+  t.equal(
+    codeOf({ ...said, ...killed, reason: 'term' }, { code: 'ABORTED', message: '' }),
+    'ABORTED',
+  );
+  t.equal(
+    codeOf({ ...said, ...killed, reason: 'term' }, { code: 'DISPOSED', message: '' }),
+    'DISPOSED',
+  );
+  t.equal(codeOf({ ...said, ...killed, reason: 'kill' }), 'PROCESS_CRASHED');
+  t.equal(codeOf({ error: json({ code: 'HANDLER_ERROR' }), reason: 'timeout' }), 'TIMEOUT');
+});
+
+t.test('out of memory, by its traces', async (t) => {
+  const died = (/** @type {string} */ signal, maxRssKb = 0, peakDataKb = 0, notice = null) =>
+    codeOf({ exitCode: null, signal, usage: { maxRssKb, peakDataKb }, notice });
+  t.equal(died('SIGSEGV', 60_000), 'MEMORY_LIMIT');
+  t.equal(died('SIGSEGV', 0, 60_000), 'MEMORY_LIMIT');
+  t.equal(died('SIGSEGV', 40_000, 40_000), 'PROCESS_CRASHED');
+  t.equal(died('SIGABRT'), 'MEMORY_LIMIT');
+  t.equal(died('SIGTRAP'), 'MEMORY_LIMIT');
+  t.equal(
+    died('SIGABRT', 90_000, 90_000, /** @type {any} */ (json({ kind: 'abort' }))),
+    'PROCESS_CRASHED',
+  );
+  t.equal(died('SIGKILL', 90_000), 'PROCESS_CRASHED');
+  t.equal(codeOf({ exitCode: null, signal: 'SIGSEGV', usage: null }), 'PROCESS_CRASHED');
+});
+
+t.test('what could not be started', async (t) => {
+  const setup = { kind: 'setup', errno: 'ENOENT', message: 'm', usage: null };
+  t.equal(codeOf({ ...setup, stage: 'workdir' }), 'VALIDATION_ERROR');
+  const result = toResult(outcome({ ...setup, stage: 'exec' }), { config });
+  t.match(result, {
+    ok: false,
+    error: { code: 'PROCESS_CRASHED', details: { stage: 'exec', errno: 'ENOENT' } },
+  });
+});
+
+t.test('what a guest sends is not believed', async (t) => {
+  t.equal(codeOf({ result: Buffer.from('{"a":') }), 'PROCESS_CRASHED');
+  t.equal(codeOf({ error: Buffer.from('{"a":') }), 'PROCESS_CRASHED');
+  t.equal(codeOf({ error: json(null) }), 'HANDLER_ERROR');
+  t.equal(codeOf({ error: json({ code: 'DISPOSED' }) }), 'HANDLER_ERROR');
+  t.equal(codeOf({ error: json({ code: 'RESULT_TOO_LARGE' }) }), 'RESULT_TOO_LARGE');
+  t.equal(codeOf({ notice: Buffer.from('noise'), exitCode: 3 }), 'HANDLER_EXIT');
+  t.equal(codeOf({ notice: json(null), exitCode: 3 }), 'HANDLER_EXIT');
+});

@@ -1,0 +1,4 @@
+export function handle(input, ctx) {
+  console.log('greeting');
+  return { greeting: `${input.message}, world`, capabilities: ctx.capabilities };
+}

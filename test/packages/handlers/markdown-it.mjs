@@ -1,0 +1,5 @@
+import MarkdownIt from 'markdown-it';
+
+export function handle() {
+  return new MarkdownIt({ linkify: true }).render('# Hi\n\n| a |\n|---|\n| **b** |');
+}

@@ -1,0 +1,146 @@
+// Guests that are forked ahead of demand serve one run each, and nothing is left of them.
+import fs from 'node:fs';
+import t from 'tap';
+import { handler, isAlive, project, until } from '../run/helper.js';
+import { forking, parentOf, zygotes } from './helper.js';
+
+const ref = { file: 'handler.mjs', export: 'handle' };
+const ownPid = handler(`
+  const { readFileSync } = await import('node:fs');
+  return Number(readFileSync('/proc/self/stat', 'latin1').split(' ')[0]);`);
+
+/** @param {any} t @param {string} body @param {any} [execution] */
+function setUp(t, body, execution) {
+  const runner = forking(t, { execution });
+  const ctx = { requestId: 'r', workdir: project(t, body) };
+  return { runner, run: (/** @type {any} */ input) => runner.run(ref, input, ctx) };
+}
+
+/** The children of the zygotes: with no run going on, its spares. */
+function children() {
+  const parents = zygotes().map(Number);
+  return fs.readdirSync('/proc').filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && isAlive(pid) && parents.includes(parentOf(pid));
+    } catch {
+      return false; // It ended in between.
+    }
+  });
+}
+
+/** What a process is called in its own PID namespace. @param {string} pid */
+function innerPid(pid) {
+  const status = fs.readFileSync(`/proc/${pid}/status`, 'latin1');
+  return Number(/^NSpid:.*?(\d+)$/m.exec(status)?.[1]);
+}
+
+/**
+ * The spares, once there are as many. On a slow machine the time after which they are let go may be
+ * over before they are all there: then it takes another run.
+ *
+ * @param {any} t @param {() => Promise<any>} run @param {number} count
+ */
+async function spares(t, run, count) {
+  for (;;) {
+    t.match(await run(), { ok: true });
+    for (let i = 0; i < 200; i++) {
+      const pids = children();
+      if (pids.length === count) return pids;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+}
+
+t.test('a spare serves one run', async (t) => {
+  const { run } = setUp(t, ownPid, { spares: 2 });
+  // The views that later runs enter are made with the second: spares from before it are not used.
+  t.match(await run(0), { ok: true });
+  const served = new Set();
+  for (let fromSpares = 0; fromSpares < 3;) {
+    const pids = (await spares(t, () => run(0), 2)).map(innerPid);
+    t.same(
+      pids.filter((pid) => served.has(pid)),
+      [],
+      'none has served a run',
+    );
+    const { data } = await run(0);
+    if (pids.includes(data)) fromSpares++;
+    t.notOk(served.has(data), 'nor serves another');
+    served.add(data);
+  }
+});
+
+t.test('dispose() leaves none', async (t) => {
+  const { runner, run } = setUp(t, ownPid, { spares: 3 });
+  const pids = await spares(t, () => run(0), 3);
+  await runner.dispose();
+  t.same(pids.filter(isAlive), []);
+  t.same(zygotes(), []);
+});
+
+t.test('they go with their zygote', async (t) => {
+  const { run } = setUp(t, ownPid, { spares: 2 });
+  const pids = await spares(t, () => run(0), 2);
+  process.kill(Number(zygotes()[0]), 'SIGKILL');
+  await until(() => !pids.some(isAlive), 'the end of the spares');
+  await until(() => zygotes().length === 0, 'the end of the zygote');
+  t.match(await run(0), { ok: true });
+});
+
+t.test('one that was killed loses no run', async (t) => {
+  const { run } = setUp(t, ownPid, { spares: 2 });
+  t.match(await run(0), { ok: true });
+  for (const pid of await spares(t, () => run(0), 2)) {
+    process.kill(Number(pid), 'SIGKILL');
+    await until(() => !isAlive(pid), 'its end');
+  }
+  for (let i = 0; i < 4; i++) t.match(await run(0), { ok: true });
+});
+
+t.test('more runs than spares', async (t) => {
+  const body = handler(
+    'await new Promise((r) => setTimeout(r, 100)); return [process.pid, input];',
+  );
+  const { run } = setUp(t, body, { spares: 1, concurrency: 8 });
+  await spares(t, () => run(0), 1);
+  const results = await Promise.all(Array.from({ length: 8 }, (_, i) => run(i)));
+  t.same(
+    results.map(({ data }) => data[1]),
+    [0, 1, 2, 3, 4, 5, 6, 7],
+  );
+  t.equal(new Set(results.map(({ data }) => data[0])).size, 8);
+});
+
+t.test('limits begin with the run, not with the spare', async (t) => {
+  const body = handler('await new Promise((r) => setTimeout(r, input)); return process.uptime();');
+  const { run } = setUp(t, body, { spares: 1, timeoutMs: 1500 });
+  t.match(await run(0), { ok: true });
+  await spares(t, () => run(0), 1);
+  await new Promise((resolve) => setTimeout(resolve, 900)); // It is older now than what is left.
+  const { ok, data } = await run(800);
+  t.ok(ok && data < 1.5, `${data} s old`);
+  t.match(await run(10_000), { ok: false, error: { code: 'TIMEOUT' } });
+});
+
+t.test('none while there are no runs', async (t) => {
+  for (const count of [3, 'auto']) {
+    const { runner, run } = setUp(t, ownPid, { spares: count });
+    for (let i = 0; i < 3; i++) t.match(await run(0), { ok: true });
+    await until(() => children().length > 0, 'spares');
+    await until(() => runner.stats().spares > 0, 'which stats() tells of');
+    await until(() => children().length === 0, 'none');
+    await until(() => runner.stats().spares === 0, 'which stats() tells of, too');
+    t.equal(zygotes().length, 1, 'the zygote stays');
+    t.match(await run(0), { ok: true });
+    await runner.dispose();
+    t.equal(runner.stats().spares, 0, 'none with the runner gone');
+  }
+});
+
+t.test('0 turns them off', async (t) => {
+  const { run } = setUp(t, ownPid, { spares: 0 });
+  for (let i = 0; i < 5; i++) {
+    t.match(await run(0), { ok: true });
+    t.same(children(), []);
+  }
+});
