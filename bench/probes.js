@@ -14,6 +14,8 @@ import {
 /** @typedef {import('./subjects/common.js').Instance} Instance */
 
 const MIB = 2 ** 20;
+/** Heaps and pools of a host have their size after these. */
+const WARM_RUNS = 2000;
 
 /**
  * MiB that one more guest takes, host and helpers included.
@@ -82,12 +84,12 @@ export async function growth(instance, settle, { runs, ms, points }) {
     };
   };
   const began = performance.now();
-  // Heaps and pools have their size after these.
-  await many(200, began + ms / 5);
+  const warm = 0.4 * ms;
+  await many(WARM_RUNS, began + warm);
   const seen = [await look(0)];
   let done = 0;
   for (let point = 1; point <= points && done < runs; point++) {
-    done += await many(runs / points, began + (ms * (1 + (4 * point) / points)) / 5);
+    done += await many(runs / points, began + warm + ((ms - warm) * point) / points);
     seen.push(await look(done));
   }
   return seen;

@@ -12,10 +12,11 @@ import { commandOf, descendantsOf, proportional, resident } from '../tree.js';
 import { fileOf, keep, many, runnerOf, whole, zombies } from './common.js';
 
 const MIB = 2 ** 20;
-/** Of the runs: after these, heaps and pools have their size. */
+/** Runs before the first look, and a part of the counted ones: then heaps and pools have their size. */
+const WARM_RUNS = 2000;
 const WARM = 0.1;
 /** What may have come by the end, against what was there after the first tenth. */
-const MOST = { hostMb: 16, zygoteMb: 2, zygoteRssMb: 4, launcherMb: 1 };
+const MOST = { hostMb: 10, zygoteMb: 2, zygoteRssMb: 4, launcherMb: 1 };
 const NONE = /** @type {const} */ (['descriptors', 'processes', 'zombies', 'tmp', 'failed']);
 
 const { values } = parseArgs({
@@ -97,7 +98,7 @@ const print = (/** @type {Look} */ found) => {
   seen.push(found);
   console.log(COLUMNS.map((name) => cell(found[name])).join(''));
 };
-await many(concurrency * 25, concurrency, one);
+await many(WARM_RUNS, concurrency, one);
 const options = { runs, startup: values.startup, concurrency, maxForks };
 const file = values.check && !values.out ? undefined : fileOf('growth', values.out);
 const began = performance.now();

@@ -60,7 +60,8 @@ export async function ask(asking) {
     unit: 'MB or a count',
     better: 'lower',
     x: 'runs',
-    method: 'After 200 runs that do not count, and a collection of garbage before each look.',
+    method:
+      'After runs that do not count, 2,000 or as many as there are in 0.4 of the time, and a collection of garbage before each look.',
     rows: finish(rows, missing).rows,
     missing,
     notes,

@@ -124,6 +124,8 @@ async function onCommand(session, { id, method, params }) {
   const open = sessions.get(session);
   if (open === undefined) return;
   const answer = await post(open, method, params);
+  // The program is over. Node.js gives no answer then either, and an error would be none of the command's.
+  if (sessions.get(session) !== open) return;
   if (method === 'Runtime.runIfWaitingForDebugger') await letRun(open);
   send({ session, message: { id, ...answer } });
 }

@@ -2,6 +2,7 @@
 // code in a plain process, which must succeed. See README.md.
 //
 //   SBX_ESCAPE_VARIANT   default, no-userns, no-landlock or bare (./native/without.c); a list
+//   SBX_ESCAPE_STARTUP   spawn, fork or preload; a list
 //   SBX_ESCAPE_NODE      the Node.js that the host runs under
 //   SBX_ESCAPE_PACKAGE   the directory of the sandbox package that is tested
 //   SBX_ESCAPE_ONLY      a regular expression that the names of cases match
@@ -27,10 +28,11 @@ const CATEGORIES = [
   'siblings',
 ];
 const variants = (process.env.SBX_ESCAPE_VARIANT ?? 'default').split(',');
+const startups = (process.env.SBX_ESCAPE_STARTUP ?? 'spawn').split(',');
 const only = new RegExp(process.env.SBX_ESCAPE_ONLY ?? '');
 
-// Of the runner too: a busy machine takes a minute for each variant.
-t.setTimeout(400_000);
+// Of the runner too: a busy machine takes a minute for each.
+t.setTimeout((startups.length * variants.length + 1) * 100_000);
 build('native');
 const cases = await loadCases();
 const chosen = [...cases.keys()].filter((name) => only.test(name));
@@ -54,21 +56,27 @@ t.test('the cases are what the suite says they are', async (t) => {
   }
 });
 
-const [control, ...guests] = await Promise.all([
-  play('control', 'default', chosen),
-  ...variants.map((variant) => play('guest', variant, chosen)),
-]);
+const playing = play('control', 'default', chosen);
+/** By way of starting and variant. @type {[label: string, variant: string, Map<string, any>][]} */
+const guests = [];
+for (const startup of startups) {
+  const env = { SBX_ESCAPE_STARTUP: startup };
+  const results = await Promise.all(variants.map((variant) => play('guest', variant, chosen, env)));
+  for (const [i, variant] of variants.entries())
+    guests.push([`${startup}, ${variant}`, variant, results[i]]);
+}
+const control = await playing;
 for (const name of chosen) {
   checkControl(name, control.get(name));
   const absent = control.get(name)?.verdict === 'absent';
-  for (const [i, variant] of variants.entries())
-    checkGuest(name, variant, guests[i].get(name), absent);
+  for (const [label, variant, results] of guests)
+    checkGuest(name, label, variant, results.get(name), absent);
 }
-for (const [i, variant] of variants.entries()) {
+for (const [label, , results] of guests) {
   // All or none: a sandbox that cannot hold its promises here refuses everything.
-  const refused = [...guests[i].values()].filter(({ verdict }) => verdict === 'refused');
+  const refused = [...results.values()].filter(({ verdict }) => verdict === 'refused');
   if (refused.length > 0)
-    t.equal(refused.length, chosen.length, `${variant}: what is refused is refused throughout`);
+    t.equal(refused.length, chosen.length, `${label}: what is refused is refused throughout`);
 }
 
 /** @param {string} name of the case @param {any} result */
@@ -84,19 +92,20 @@ function checkControl(name, result) {
 
 /**
  * @param {string} name of the case
+ * @param {string} label of the guests
  * @param {string} variant
  * @param {any} result
  * @param {boolean} absent whether this kernel does not have what the case tries
  */
-function checkGuest(name, variant, result, absent) {
+function checkGuest(name, label, variant, result, absent) {
   const escape = cases.get(name);
   const { verdict, why, attempts } = result ?? { verdict: 'missing' };
   if (verdict === 'escaped' && escape.openIn?.includes(variant))
-    return t.pass(`${name}: ${variant}: open, as docs/security.md says: ${why}`);
+    return t.pass(`${name}: ${label}: open, as docs/security.md says: ${why}`);
   // A filter may answer as a kernel would that does not know the call.
   const unknown = verdict === 'absent' && (absent || escape.deny?.includes('ENOSYS'));
   const refused = verdict === 'refused' && variant === 'bare';
   const fine = verdict === 'denied' || unknown || refused;
   const said = fine ? escape.title : `${verdict}: ${why}`;
-  return t.ok(fine, `${name}: ${variant}: the guest is denied: ${said}`, { attempts });
+  return t.ok(fine, `${name}: ${label}: the guest is denied: ${said}`, { attempts });
 }

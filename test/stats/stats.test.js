@@ -2,17 +2,18 @@
 import fs from 'node:fs';
 import t from 'tap';
 import { handler, isLauncher, project, run, sandbox, until } from '../run/helper.js';
-import { ways } from '../telemetry/helper.js';
+import { waitLong, ways } from '../telemetry/helper.js';
 
-const body = handler(`
-  if (input === 'wait') await new Promise((r) => setTimeout(r, 60_000));
+const bodyOf = (/** @type {any} */ way) =>
+  handler(`
+  if (input === 'wait') ${waitLong(way)}
   if (input === 'throw') throw new Error('x');
   if (input === 'large') return 'x'.repeat(100_000);
   return input;`);
 
-/** @param {any} t @param {any} runner */
-function caller(t, runner) {
-  const dir = project(t, body);
+/** @param {any} t @param {any} runner @param {any} way */
+function caller(t, runner, way) {
+  const dir = project(t, bodyOf(way));
   return (/** @type {any} */ input, /** @type {object} */ ctx = {}) =>
     runner.run({ file: 'handler.mjs', export: 'handle' }, input, {
       requestId: `r-${String(input).slice(0, 10)}`,
@@ -27,7 +28,7 @@ for (const way of ways) {
 
   t.test(`${title}: stats`, async (t) => {
     const runner = sandbox(t, { ...way, execution: { concurrency: 1, maxQueue: 1 } });
-    const call = caller(t, runner);
+    const call = caller(t, runner, way);
     const nothing = runner.stats();
     t.match(nothing, {
       runs: 0,
@@ -68,7 +69,7 @@ for (const way of ways) {
 
   t.test(`${title}: events`, async (t) => {
     const runner = sandbox(t, { ...way, execution: { timeoutMs: 3_000 } });
-    const call = caller(t, runner);
+    const call = caller(t, runner, way);
     /** @type {any[]} */
     const events = [];
     const listener = (/** @type {any} */ event) => events.push(['run', event]);
@@ -104,7 +105,7 @@ for (const way of ways) {
 
   t.test(`${title}: listeners that fail`, async (t) => {
     const runner = sandbox(t, way);
-    const call = caller(t, runner);
+    const call = caller(t, runner, way);
     /** @type {any[]} */
     const warnings = [];
     const onWarning = (/** @type {any} */ warning) => warnings.push(warning);
@@ -185,7 +186,7 @@ for (const way of ways.slice(0, 2)) {
 
   t.test(`${way.startup}: a launcher that is lost`, async (t) => {
     const runner = sandbox(t, { startup: way.startup });
-    const call = caller(t, runner);
+    const call = caller(t, runner, way);
     /** @type {any[]} */
     const seen = [];
     runner.on('restart', (event) => seen.push(event));

@@ -20,6 +20,15 @@ export const ways = /** @type {const} */ ([
   { mode: 'inprocess', startup: 'auto' },
 ]);
 
+/**
+ * A handler's line that waits for longer than its run may take. In this very process nothing ends it, and
+ * it must not hold up the end of the tests.
+ *
+ * @param {{ mode: string }} way
+ */
+export const waitLong = ({ mode }) =>
+  `await new Promise((r) => setTimeout(r, 60_000)${mode === 'inprocess' ? '.unref()' : ''});`;
+
 /** @param {any} value of OTLP's JSON */
 function plain(value) {
   if (value.arrayValue) return value.arrayValue.values.map(plain);

@@ -4,7 +4,7 @@ import { context, metrics, trace } from '@opentelemetry/api';
 import { AlwaysOffSampler } from '@opentelemetry/sdk-trace-base';
 import t from 'tap';
 import { handler, project, run, sandbox } from '../run/helper.js';
-import { application, ways } from './helper.js';
+import { application, waitLong, ways } from './helper.js';
 
 const fixtures = fileURLToPath(new URL('fixtures', import.meta.url));
 const byName = (/** @type {any[]} */ spans) =>
@@ -87,7 +87,7 @@ for (const way of ways) {
   t.test(`${title}: metrics`, async (t) => {
     const app = await application(t);
     const runner = sandbox(t, { ...way, execution: { concurrency: 1, timeoutMs: 2_000 } });
-    const slow = handler('if (input) await new Promise((r) => setTimeout(r, 60_000)); return 1;');
+    const slow = handler(`if (input) ${waitLong(way)} return 1;`);
     const dir = project(t, slow);
     const call = (/** @type {any} */ input, /** @type {object} */ ctx) =>
       runner.run({ file: 'handler.mjs', export: 'handle' }, input, {
