@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 sources() {
-  find "$@" -name '*.[ch]' -print0 | sort -z
+  find "$@" -name node_modules -prune -o -name '*.[ch]' -print0 | sort -z
 }
 
 case "${1:-}" in
