@@ -25,6 +25,9 @@
 /* A run that the launcher has not reported this long after its last deadline never will be: the
  * launcher is stuck, or a guest of the same user id has stopped it. */
 #define BACKSTOP_MS 5000u
+/* Deadlines begin with the guest. A zygote takes 0.3 s of processor time before it has the first
+ * one, and that many times as long as the machine has others to serve. */
+#define START_MS 60000u
 
 static const napi_type_tag run_tag = {0x6b8f1f6c5b0d4e51u, 0x93c2a7e4d1f0b862u};
 
@@ -315,7 +318,7 @@ static napi_value launch(napi_env napi, struct sbx_runner *runner, struct start 
   run->on_messages = s->on_messages;
   run->on_room = s->on_room;
   s->on_done = s->on_logs = s->on_lookup = s->on_messages = s->on_room = NULL;
-  uv_timer_start(&run->backstop, on_backstop, runner->allowed_ms + BACKSTOP_MS, 0);
+  uv_timer_start(&run->backstop, on_backstop, runner->allowed_ms + START_MS, 0);
   sbx_channel_add(runner, run);
   return object;
 refused: /* Does nothing when the engine has an exception of its own pending. */
@@ -371,6 +374,9 @@ napi_value sbx_run_end(napi_env napi, napi_callback_info info) {
 }
 
 void sbx_run_started(struct sbx_run *run, const struct sbx_ctl_started *started) {
+  /* Once: who could say so again and again would have the run wait for ever. */
+  if (run->outcome.pid == 0)
+    uv_timer_start(&run->backstop, on_backstop, run->runner->allowed_ms + BACKSTOP_MS, 0);
   run->outcome.pid = started->pid;
   run->outcome.start_ns = started->start_ns;
   if (run->sampler.interval_ms > 0)

@@ -149,6 +149,19 @@ t.test('a launcher that does not read makes runs wait', async (t) => {
   await close();
 });
 
+t.test('a run whose guest is long in coming is not lost', async (t) => {
+  const { runner, close } = open({ timeoutMs: 100, graceMs: 0 });
+  const [launcher] = childrenOf(process.pid);
+  process.kill(launcher, 'SIGSTOP');
+  t.teardown(() => fs.existsSync(`/proc/${launcher}`) && process.kill(launcher, 'SIGCONT'));
+  const { done } = start(runner, { act: 'sleep' });
+  // A run that has started is given up sooner than that.
+  await new Promise((resolve) => setTimeout(resolve, 5500));
+  process.kill(launcher, 'SIGCONT');
+  t.match(await done, { kind: 'exit', reason: 'timeout' });
+  await close();
+});
+
 t.test('a launcher that hangs is killed', async (t) => {
   const stuck = open({ timeoutMs: 2000 });
   const launchers = childrenOf(process.pid);
