@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Guests that were forked ahead of demand. Each waits for the one run that it is for; until then it
- * has all the rights of the zygote, runs none but our code, and knows of no run. */
+ * runs none but our code, and knows of no run. Where the last runs were alike it is confined as they
+ * were, and serves no others; else it has all the rights of the zygote. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -17,7 +18,8 @@
 struct spare {
   pid_t pid;
   int sock;
-  unsigned views; /* sbx_zygote_ready_count() when it was forked */
+  unsigned views;                   /* sbx_zygote_ready_count() when it was forked */
+  const struct sbx_ready_view *one; /* that it has entered, and no other; NULL: it may enter any */
 };
 
 static struct spare *spares;
@@ -55,6 +57,12 @@ void sbx_spares_due(uint64_t now_ns) {
   target = 0;
 }
 
+/* One that knows of other views than there are now is none. */
+static bool suits(const struct spare *spare, const struct sbx_ctl_run *args) {
+  return spare->views == sbx_zygote_ready_count() &&
+         (!spare->one || spare->one == sbx_zygote_find_ready(args));
+}
+
 pid_t sbx_spares_use(const struct sbx_policy *policy, struct sbx_ctl *msg, const int *fds,
                      uint64_t now_ns) {
   if (policy->spares == 0)
@@ -62,8 +70,8 @@ pid_t sbx_spares_use(const struct sbx_policy *policy, struct sbx_ctl *msg, const
   idle_ns = now_ns + IDLE_NS;
   while (n_spares > 0) {
     struct spare spare = spares[--n_spares];
-    /* One that knows of other views than there are now, or was killed, is none. */
-    if (spare.views == sbx_zygote_ready_count() &&
+    /* Nor is one that was killed. */
+    if (suits(&spare, &msg->u.run_args) &&
         sbx_ctl_send(spare.sock, msg, fds, SBX_CTL_RUN_FDS) == 0) {
       sbx_fd_close(&spare.sock);
       return spare.pid;
@@ -90,9 +98,10 @@ bool sbx_spares_fork(struct sbx_zygote *zygote) {
     idle_ns = 0; /* Not again before the next run, which will have to do without. */
     return false;
   }
+  struct sbx_ctl_run *expected = sbx_zygote_expected();
   pid_t self = getpid(), pid = fork();
   if (pid == 0) {
-    sbx_zygote_become_spare(zygote, pair[1], self);
+    sbx_zygote_become_spare(zygote, pair[1], self, expected);
     return true;
   }
   sbx_fd_close(&pair[1]);
@@ -101,6 +110,7 @@ bool sbx_spares_fork(struct sbx_zygote *zygote) {
     idle_ns = 0;
     return false;
   }
-  spares[n_spares++] = (struct spare){pid, pair[0], sbx_zygote_ready_count()};
+  spares[n_spares++] = (struct spare){pid, pair[0], sbx_zygote_ready_count(),
+                                      expected ? sbx_zygote_find_ready(expected) : NULL};
   return false;
 }
