@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,7 +23,7 @@ struct spare {
   const struct sbx_ready_view *one; /* that it has entered, and no other; NULL: it may enter any */
 };
 
-static struct spare *spares;
+static struct spare *spares; /* the oldest first: it has had the most time */
 static unsigned n_spares, room, target;
 static uint64_t idle_ns; /* when all are let go; 0: there were no runs */
 
@@ -69,7 +70,8 @@ pid_t sbx_spares_use(const struct sbx_policy *policy, struct sbx_ctl *msg, const
     return 0;
   idle_ns = now_ns + IDLE_NS;
   while (n_spares > 0) {
-    struct spare spare = spares[--n_spares];
+    struct spare spare = spares[0];
+    memmove(spares, spares + 1, --n_spares * sizeof *spares);
     /* Nor is one that was killed. */
     if (suits(&spare, &msg->u.run_args) &&
         sbx_ctl_send(spare.sock, msg, fds, SBX_CTL_RUN_FDS) == 0) {
@@ -78,8 +80,9 @@ pid_t sbx_spares_use(const struct sbx_policy *policy, struct sbx_ctl *msg, const
     }
     let_go(spare);
   }
+  /* With one alone, a run that follows another would find it unprepared. */
   if (target < AUTO_MAX)
-    target++;
+    target += target == 0 ? 2 : 1;
   return 0;
 }
 
