@@ -14,7 +14,7 @@
 #include "zygote.h"
 
 #define AUTO_MAX 8u
-#define IDLE_NS UINT64_C(2000000000)
+#define IDLE_NS UINT64_C(5000000000) /* a run every few seconds finds one */
 
 struct spare {
   pid_t pid;
