@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Guests that were forked ahead of demand. Each waits for the one run that it is for; until then it
- * runs none but our code, and knows of no run. Where the last runs were alike it is confined as they
- * were, and serves no others; else it has all the rights of the zygote. */
+ * runs none but our code, and knows of no run. Where the last runs were alike it is confined as
+ * they were, and serves no others; else it has all the rights of the zygote. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>

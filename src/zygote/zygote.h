@@ -108,7 +108,8 @@ void sbx_zygote_make_ready(const struct sbx_guard_run *run, const struct sbx_ctl
 const struct sbx_ready_view *sbx_zygote_find_ready(const struct sbx_ctl_run *args);
 unsigned sbx_zygote_ready_count(void);
 
-/* What the next run will have, if it is like the last ones, which had a view to enter; else NULL. */
+/* What the next run will have, if it is like the last ones, which had a view to enter; else NULL.
+ */
 struct sbx_ctl_run *sbx_zygote_expected(void);
 
 /* descriptors.c: in the zygote, before it opens anything else: what a guest will keep. -EBADF when
