@@ -29,6 +29,8 @@ export const subjects = [
   { id: 'node', name: 'node -e 0', file: 'bare', kind: 'process', isolation: '–', can: [] },
   ours('spawn', 'sandbox, spawn', { startup: 'spawn' }),
   ours('fork', 'sandbox, fork', { startup: 'fork' }),
+  // As it is by default: spawned at first, forked once a fork has been tried behind the first run.
+  { ...ours('auto', 'sandbox, by default', {}), can: [] },
   ours('preload', 'sandbox, fork, preload', { startup: 'fork', preload: true }),
   ours('fork-fresh', 'sandbox, fork, no spares', { startup: 'fork', spares: 0 }),
   {

@@ -4,6 +4,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { loadBinding } from './binding.js';
 
 /** Of links that lead out of what is granted; with more than that, the rest is not to be seen. */
 const MAX_LINKS = 5_000;
@@ -68,7 +69,7 @@ export class Links {
   #pending = [];
   /** @type {Set<string>} */
   #seen = new Set();
-  /** What was looked at, and what it was like. @type {Map<string, string>} */
+  /** What was looked at, and its stamp. @type {Map<string, Uint8Array>} */
   #watched = new Map();
   #links = 0;
   #directories = 0;
@@ -292,32 +293,43 @@ export class Links {
    * @returns {boolean} whether it exists
    */
   #watch(at) {
-    const now = stamp(at);
-    if (!isStored(at) && !this.#watched.has(at)) this.#watched.set(at, now);
-    return now !== '';
+    const stamp = new Uint8Array(STAMP);
+    compareStamps(nameOf(at), stamp);
+    if (!isStored(at) && !this.#watched.has(at)) this.#watched.set(at, stamp);
+    return stamp[STAMP_KNOWN] === 1;
   }
 
   /** @returns {{ grants: readonly string[], isFresh: () => boolean }} */
   result() {
-    const watched = [...this.#watched];
-    const read = Date.now();
-    const settled = watched.every(([, was]) => was === '' || read - parseFloat(was) > SETTLED_MS);
-    const isFresh = () => settled && watched.every(([at, was]) => stamp(at) === was);
+    const paths = Buffer.concat([...this.#watched.keys()].map(nameOf));
+    const stamps = Buffer.concat([...this.#watched.values()]);
+    const settledBefore = (Date.now() - SETTLED_MS) / 1000;
+    let fresh = true;
+    for (let at = 0; at < stamps.length; at += STAMP)
+      fresh &&= Number(stamps.readBigInt64LE(at + STAMP_SECONDS)) < settledBefore;
+    const isFresh = () => (fresh = fresh && compareStamps(paths, stamps));
     return { grants: Object.freeze(this.#grants), isFresh };
   }
 }
 
+/** Of src/addon/stamps.c: its size, and what is where. */
+const STAMP = 32;
+const STAMP_SECONDS = 16;
+const STAMP_KNOWN = 28;
+
+/** @param {string} at */
+const nameOf = (at) => Buffer.from(`${at}\0`);
+
 /**
- * @param {string} at
- * @returns {string} that changes with the directory's entries; empty when there is none
+ * Whether all paths are as their stamps say, which changes with the entries of a directory. Before
+ * each run: that is one call, for some thirty paths.
+ *
+ * @param {Uint8Array} paths
+ * @param {Uint8Array} stamps become those of now
+ * @returns {boolean}
  */
-function stamp(at) {
-  try {
-    const stat = fs.statSync(at, { throwIfNoEntry: false });
-    return stat ? `${stat.mtimeMs} ${stat.ino} ${stat.dev}` : '';
-  } catch {
-    return '';
-  }
+function compareStamps(paths, stamps) {
+  return loadBinding().binding?.addon.stampFiles({ paths, stamps });
 }
 
 /** @param {string} dir @returns {string | null} */

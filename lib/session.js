@@ -188,11 +188,13 @@ export class Session {
   }
 
   /** The run is over: what was called for it is told so. @param {unknown} [reason] */
-  end(reason = new DOMException('The run is over.', 'AbortError')) {
+  end(reason) {
     if (this.#over) return;
     this.#over = true;
     this.#later = [];
-    for (const call of this.#calls.values()) endCall(call, reason);
+    if (this.#calls.size === 0) return;
+    const why = reason ?? new DOMException('The run is over.', 'AbortError');
+    for (const call of this.#calls.values()) endCall(call, why);
     this.#calls.clear();
   }
 

@@ -67,8 +67,9 @@ export class Trace {
       : continued && isId(ctx.spanId, 16)
         ? String(ctx.spanId)
         : null;
-    this.runSpanId = this.#live?.spanId ?? newId(8);
-    this.executeSpanId = newId(8);
+    // Without spans nobody sees an id of one.
+    this.runSpanId = this.#live?.spanId ?? (collect ? newId(8) : '');
+    this.executeSpanId = collect ? newId(8) : '';
   }
 
   /**

@@ -14,8 +14,8 @@ const { divertLevels, levelConsole } = require('./log.cjs');
 const { loadHandlerFile, pickExport, resolveHandlerFile } = require('./resolve.cjs');
 const { toText } = require('./text.cjs');
 
-const { TYPE, PHASE, byteLength, mark, parse, receive, sendFrame, sendLong } = frames;
-const { sendText, stringify } = frames;
+const { TYPE, PHASE, byteLength, mark, markNext, parse, readAhead, receive } = frames;
+const { sendFrame, sendLong, sendText, stringify } = frames;
 const { describe, encodeFailure, failure, isOutOfMemory, isStream, messageOf, read } = errors;
 const listenerCount = process.listenerCount.bind(process);
 /** @type {(code: number) => void} */
@@ -54,7 +54,7 @@ function fail(error, origin) {
   const what = describe(error, phase, origin);
   finish(() => {
     debugging?.onFailure(error);
-    if (phase === 'execute') mark(PHASE.EXECUTE);
+    if (phase === 'execute') markNext(PHASE.EXECUTE);
     sendText(TYPE.ERROR, encodeFailure(what));
   });
 }
@@ -65,7 +65,7 @@ function fail(error, origin) {
  */
 function succeed(result, limit, encode) {
   finish(() => {
-    mark(PHASE.EXECUTE);
+    markNext(PHASE.EXECUTE);
     /** @type {string | undefined} */
     let text;
     try {
@@ -204,6 +204,7 @@ async function run(exit) {
   over = false;
   debugging = undefined;
   client = undefined;
+  readAhead();
   const request = parse(receive(TYPE.REQUEST).toString());
   const readInput = receiveInput();
   try {

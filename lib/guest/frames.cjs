@@ -35,6 +35,7 @@ const VERSION = 1;
 const HEADER = 8;
 // Below this, copying costs less than a second write.
 const SMALL = 16 << 10;
+const AHEAD = 2 << 10;
 /** Characters of a long text at a time: few enough to stay in the processor's cache. */
 const PIECE = 256 << 10;
 
@@ -118,16 +119,53 @@ function moveAll(move, length) {
   }
 }
 
+/** Frames that came with one read, which those after it take from. */
+const ahead = allocUnsafeSlow(AHEAD);
+let aheadAt = 0;
+let aheadEnd = 0;
+
+/**
+ * The frames that a run begins with come together, and are as a rule small: one read takes them. The
+ * host says nothing more until it is asked.
+ */
+function readAhead() {
+  const take = (/** @type {number} */ at, /** @type {number} */ count) => {
+    aheadAt = 0;
+    aheadEnd = readSync(FD, ahead, at, count, null);
+    return aheadEnd && AHEAD; // All that there is will do.
+  };
+  moveAll(take, AHEAD);
+}
+
 /** @param {number} length */
 function readExactly(length) {
   const bytes = allocUnsafeSlow(length);
-  moveAll((at, count) => readSync(FD, bytes, at, count, null), length);
+  const known = min(length, aheadEnd - aheadAt);
+  for (let i = 0; i < known; i++) bytes[i] = ahead[aheadAt++];
+  if (known < length)
+    moveAll((at, count) => readSync(FD, bytes, known + at, count, null), length - known);
   return bytes;
 }
 
+/** A frame that goes with the one after it. @type {Buffer | undefined} */
+let held;
+
 /** @param {Uint8Array} bytes @param {number} length */
 function writeExactly(bytes, length) {
+  const before = held;
+  held = undefined;
+  if (before !== undefined && length <= SMALL) return writeBoth(before, bytes, length);
+  if (before !== undefined) writeExactly(before, before.length);
   moveAll((at, count) => writeSync(FD, bytes, at, count), length);
+  return undefined;
+}
+
+/** @param {Buffer} before @param {Uint8Array} bytes @param {number} length */
+function writeBoth(before, bytes, length) {
+  const room = allocUnsafeSlow(before.length + length);
+  for (let i = 0; i < before.length; i++) room[i] = before[i];
+  for (let i = 0; i < length; i++) room[before.length + i] = bytes[i];
+  writeExactly(room, room.length);
 }
 
 /**
@@ -212,13 +250,24 @@ function sendText(type, text) {
   send(type, bytes, bytes.length);
 }
 
+/** @param {number} phase */
+function markFrame(phase) {
+  const frame = header(TYPE.MARK, 9, HEADER + 9);
+  const time = new Uint8Array(new Float64Array([now()]).buffer);
+  frame[HEADER] = phase;
+  for (let i = 0; i < 8; i++) frame[HEADER + 1 + i] = time[i];
+  return frame;
+}
+
 /** @param {number} phase one of PHASE, which has just ended */
 function mark(phase) {
-  const bytes = new Uint8Array(9);
-  const time = new Uint8Array(new Float64Array([now()]).buffer);
-  bytes[0] = phase;
-  for (let i = 0; i < 8; i++) bytes[i + 1] = time[i];
-  send(TYPE.MARK, bytes, 9);
+  const frame = markFrame(phase);
+  writeExactly(frame, frame.length);
+}
+
+/** The same, told together with what is sent next. @param {number} phase */
+function markNext(phase) {
+  held = markFrame(phase);
 }
 
 module.exports = {
@@ -228,9 +277,11 @@ module.exports = {
   age,
   byteLength,
   mark,
+  markNext,
   now,
   onFull,
   parse,
+  readAhead,
   receive,
   restartClock,
   send,

@@ -2,11 +2,15 @@
 // From a handler reference to a function: which file, loaded how, which of its exports.
 
 const fs = require('node:fs');
+const Module = /** @type {any} */ (require('node:module'));
 const path = require('node:path');
 const { HandlerNotFound, bound } = require('./errors.cjs');
 
 const EXTENSIONS = ['', '.js', '.mjs', '.cjs'];
 const MAX_LISTED = 100;
+
+const { realpathSync } = fs;
+const { _load: load, _resolveFilename: resolveFilename } = Module;
 
 const { getPrototypeOf } = Object;
 const ownKeys = Object.keys;
@@ -72,6 +76,26 @@ function problemOf(candidate) {
 }
 
 /**
+ * What require() does with a file that was found, without looking for it: that takes as long as all
+ * the rest. Whoever has changed how modules are found, with execution.preload, is asked as ever.
+ * @param {string} file absolute
+ */
+function requireFile(file) {
+  const real = realpathSync.native(file);
+  const { _cache: cache, _load, _resolveFilename } = Module;
+  if (cache[real] !== undefined || _load !== load || _resolveFilename !== resolveFilename)
+    return require(file);
+  // With a parent, it is not the main module.
+  const made = (cache[real] = new Module(real, process.mainModule));
+  try {
+    made.load(real);
+  } finally {
+    if (!made.loaded) delete cache[real];
+  }
+  return made.exports;
+}
+
+/**
  * Loads a handler's file. `require` where Node can, for ES modules too: `import()` costs up to 8 ms
  * more for the start of its loader.
  * @param {string} file absolute
@@ -80,13 +104,13 @@ function problemOf(candidate) {
  */
 function loadHandlerFile(file) {
   const extension = path.extname(file);
-  if (extension === '.cjs') return { namespace: require(file) };
+  if (extension === '.cjs') return { namespace: requireFile(file) };
   // Node.js 20.19 and 22.12 are the first that can require an ES module.
   const features = /** @type {{ require_module?: boolean }} */ (process.features);
   const known = extension === '.js' || extension === '.mjs';
   if (!known || features.require_module !== true) return { pending: importFile(file) };
   try {
-    return { namespace: require(file) };
+    return { namespace: requireFile(file) };
   } catch (error) {
     // Thrown before anything of the graph was evaluated.
     if (!isAsyncModule(error)) throw error;

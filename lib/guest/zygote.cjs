@@ -26,10 +26,15 @@ const { random, seed } = createRandom();
  * @param {number} pid
  */
 function become(pid) {
-  restartClock();
-  restartClocks();
   seed();
   defineProperty(process, 'pid', { configurable: true, enumerable: true, value: pid });
+  begin();
+}
+
+/** Nor is what it took note of while it waited for its run. */
+function begin() {
+  restartClock();
+  restartClocks();
   process.chdir('.'); // It has been changed behind the back of a cache.
 }
 
@@ -87,7 +92,7 @@ function collectGarbage() {
   process.emitWarning = emitWarning;
 }
 
-async function begin() {
+async function start() {
   Math.random = random;
   endLikeAFork();
   if (Number(process.versions.node.split('.')[0]) < 22) keepAliveForWebAssembly();
@@ -109,7 +114,9 @@ async function begin() {
     await rehearse(native, run, 1);
     native.study();
   }
+  native.awaitRun();
+  begin();
   await run(native.exit);
 }
 
-begin();
+start();

@@ -12,6 +12,7 @@
 #include "lookup.h"
 #include "message.h"
 #include "runner.h"
+#include "stamps.h"
 
 void sbx_check_failed(const char *file, int line, const char *what) {
   fprintf(stderr, "%s:%d: sandbox addon: check failed: %s\n", file, line, what);
@@ -100,6 +101,7 @@ NAPI_MODULE_INIT(/* env, exports */) {
       {"makePair", NULL, make_pair, NULL, NULL, NULL, napi_enumerable, NULL},
       {"sendMessage", NULL, sbx_message_send, NULL, NULL, NULL, napi_enumerable, NULL},
       {"checkHost", NULL, check_host, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"stampFiles", NULL, sbx_stamp_files, NULL, NULL, NULL, napi_enumerable, NULL},
   };
   struct sbx_env *state = calloc(1, sizeof *state);
   if (!state) {

@@ -3,6 +3,7 @@
  * rights, until the guards have taken them. */
 #include <errno.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -36,10 +37,10 @@ struct sbx_guard_run sbx_zygote_guard_run(struct sbx_zygote *zygote,
 }
 
 /* What the zygote has open for ready views is needed until the guards are prepared. */
-static int confine(struct sbx_zygote *zygote, struct sbx_ctl *msg, struct sbx_err *err) {
-  struct sbx_guard_run run = sbx_zygote_guard_run(zygote, &msg->u.run_args);
-  run.ready = sbx_zygote_find_ready(&msg->u.run_args);
-  run.grants = sbx_ctl_grants(&msg->u.run_args);
+static int confine(struct sbx_zygote *zygote, struct sbx_ctl_run *args, struct sbx_err *err) {
+  struct sbx_guard_run run = sbx_zygote_guard_run(zygote, args);
+  run.ready = sbx_zygote_find_ready(args);
+  run.grants = sbx_ctl_grants(args);
   if (!run.grants)
     return sbx_err_set(err, SBX_STAGE_FORK, ENOMEM, "grants: %s", strerror(ENOMEM));
   int rc = sbx_guards_prepare(&run, err);
@@ -67,16 +68,27 @@ int sbx_zygote_begin_guest(struct sbx_zygote *zygote, int zygote_pid, struct sbx
   return rc < 0 ? sbx_err_set(err, SBX_STAGE_FORK, -rc, "getrandom: %s", strerror(-rc)) : 0;
 }
 
+/* Takes what is a run's own, and returns what is left of the guards. */
+static int take_run(struct sbx_zygote *zygote, struct sbx_ctl *msg, const int *fds,
+                    struct sbx_err *err) {
+  struct sbx_ctl_run *args = &msg->u.run_args;
+  int rc = sbx_zygote_take_descriptors(fds, err);
+  if (rc == 0 && *args->traceparent && setenv("TRACEPARENT", args->traceparent, 1) < 0)
+    rc = sbx_err_set(err, SBX_STAGE_FORK, errno, "TRACEPARENT: %s", strerror(errno));
+  if (rc < 0 || zygote->spare != SBX_SPARE_CONFINED)
+    return rc < 0 ? rc : confine(zygote, args, err);
+  for (int i = 0; i < SBX_CTL_RUN_FDS; i++) {
+    int fd = fds[i];
+    sbx_fd_close(&fd);
+  }
+  /* It may be closed to the guest by now. */
+  struct sbx_guard_run run = sbx_zygote_guard_run(zygote, args);
+  return sbx_guard_workdir(&run, err);
+}
+
 static void finish(struct sbx_zygote *zygote, struct sbx_ctl *msg, const int *fds) {
   struct sbx_err err = {0};
-  const char *trace = msg->u.run_args.traceparent;
-  if (sbx_zygote_take_descriptors(fds, &err) < 0)
-    fail(zygote, msg->run, &err);
-  if (*trace && setenv("TRACEPARENT", trace, 1) < 0) {
-    sbx_err_set(&err, SBX_STAGE_FORK, errno, "TRACEPARENT: %s", strerror(errno));
-    fail(zygote, msg->run, &err);
-  }
-  if (confine(zygote, msg, &err) < 0)
+  if (take_run(zygote, msg, fds, &err) < 0)
     fail(zygote, msg->run, &err);
   sbx_fd_close(&zygote->status[1]);
 }
@@ -89,15 +101,31 @@ void sbx_zygote_become_guest(struct sbx_zygote *zygote, struct sbx_ctl *msg, con
   finish(zygote, msg, fds);
 }
 
-void sbx_zygote_become_spare(struct sbx_zygote *zygote, int sock, int zygote_pid) {
-  static struct sbx_ctl msg; /* It is large, and the guest's stack starts here. */
+/* Why it fails is told by the guest that is forked in its place. */
+void sbx_zygote_become_spare(struct sbx_zygote *zygote, int sock, int zygote_pid,
+                             struct sbx_ctl_run *expected) {
   struct sbx_err err;
-  int fds[SBX_CTL_MAX_FDS], nfds;
-  /* Why it fails is told by the guest that is forked in its place. */
   if (sbx_zygote_begin_guest(zygote, zygote_pid, &err) < 0)
     _exit(127);
   sbx_zygote_touch(zygote);
-  if (sbx_ctl_recv(sock, 0, &msg, fds, &nfds) != 1 || nfds != SBX_CTL_RUN_FDS)
+  /* Where the guards leave it: in the place of the zygote's own way to the launcher. */
+  if (dup2(sock, SBX_GUEST_DATA_FD) < 0)
+    _exit(127);
+  sbx_fd_close(&sock);
+  if (expected && confine(zygote, expected, &err) < 0)
+    _exit(127);
+  zygote->spare = expected ? SBX_SPARE_CONFINED : SBX_SPARE_OPEN;
+}
+
+bool sbx_zygote_await_run(struct sbx_zygote *zygote) {
+  static struct sbx_ctl msg; /* It is large, and the guest's stack starts here. */
+  int fds[SBX_CTL_MAX_FDS], nfds;
+  bool open = zygote->spare == SBX_SPARE_OPEN;
+  if (zygote->spare == SBX_SPARE_NONE)
+    return false;
+  memset(&msg, 0, offsetof(struct sbx_ctl, u.run_args.grants)); /* Its pages are copied now. */
+  if (sbx_ctl_recv(SBX_GUEST_DATA_FD, 0, &msg, fds, &nfds) != 1 || nfds != SBX_CTL_RUN_FDS)
     _exit(127);
   finish(zygote, &msg, fds);
+  return open;
 }

@@ -21,6 +21,7 @@
 #include "zygote.h"
 
 #define MS UINT64_C(1000000) /* nanoseconds */
+#define SHORT_RUN_MS 2
 
 struct guest {
   struct guest *next, *prev;
@@ -219,12 +220,13 @@ static void tell_spares(struct loop *l) {
   tell(&msg);
 }
 
-/* Milliseconds, rounded up, so that what is due is due then. */
+/* Milliseconds, rounded up, so that what is due is due then. To fork takes as long as a short run,
+ * whose end nobody would see meanwhile: a spare waits for the end of one that is alone. */
 static int patience(struct loop *l) {
   uint64_t now = sbx_now_mono_ns(), next = sbx_spares_next_ns();
   next = l->next_ns < next ? l->next_ns : next;
   if (sbx_spares_wanted(&l->zygote->policy, now))
-    return 0;
+    return l->guests && !l->guests->next ? SHORT_RUN_MS : 0;
   tell_spares(l);
   if (next == UINT64_MAX)
     return -1;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Guests that were forked ahead of demand. Each waits for the one run that it is for; until then it
- * has all the rights of the zygote, runs none but our code, and knows of no run. */
+ * runs none but our code, and knows of no run. Where the last runs were alike it is confined as
+ * they were, and serves no others; else it has all the rights of the zygote. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,15 +14,16 @@
 #include "zygote.h"
 
 #define AUTO_MAX 8u
-#define IDLE_NS UINT64_C(2000000000)
+#define IDLE_NS UINT64_C(5000000000) /* a run every few seconds finds one */
 
 struct spare {
   pid_t pid;
   int sock;
-  unsigned views; /* sbx_zygote_ready_count() when it was forked */
+  unsigned views;                   /* sbx_zygote_ready_count() when it was forked */
+  const struct sbx_ready_view *one; /* that it has entered, and no other; NULL: it may enter any */
 };
 
-static struct spare *spares;
+static struct spare *spares; /* the oldest first: it has had the most time */
 static unsigned n_spares, room, target;
 static uint64_t idle_ns; /* when all are let go; 0: there were no runs */
 
@@ -55,23 +58,31 @@ void sbx_spares_due(uint64_t now_ns) {
   target = 0;
 }
 
+/* One that knows of other views than there are now is none. */
+static bool suits(const struct spare *spare, const struct sbx_ctl_run *args) {
+  return spare->views == sbx_zygote_ready_count() &&
+         (!spare->one || spare->one == sbx_zygote_find_ready(args));
+}
+
 pid_t sbx_spares_use(const struct sbx_policy *policy, struct sbx_ctl *msg, const int *fds,
                      uint64_t now_ns) {
   if (policy->spares == 0)
     return 0;
   idle_ns = now_ns + IDLE_NS;
   while (n_spares > 0) {
-    struct spare spare = spares[--n_spares];
-    /* One that knows of other views than there are now, or was killed, is none. */
-    if (spare.views == sbx_zygote_ready_count() &&
+    struct spare spare = spares[0];
+    memmove(spares, spares + 1, --n_spares * sizeof *spares);
+    /* Nor is one that was killed. */
+    if (suits(&spare, &msg->u.run_args) &&
         sbx_ctl_send(spare.sock, msg, fds, SBX_CTL_RUN_FDS) == 0) {
       sbx_fd_close(&spare.sock);
       return spare.pid;
     }
     let_go(spare);
   }
+  /* With one alone, a run that follows another would find it unprepared. */
   if (target < AUTO_MAX)
-    target++;
+    target += target == 0 ? 2 : 1;
   return 0;
 }
 
@@ -90,9 +101,10 @@ bool sbx_spares_fork(struct sbx_zygote *zygote) {
     idle_ns = 0; /* Not again before the next run, which will have to do without. */
     return false;
   }
+  struct sbx_ctl_run *expected = sbx_zygote_expected();
   pid_t self = getpid(), pid = fork();
   if (pid == 0) {
-    sbx_zygote_become_spare(zygote, pair[1], self);
+    sbx_zygote_become_spare(zygote, pair[1], self, expected);
     return true;
   }
   sbx_fd_close(&pair[1]);
@@ -101,6 +113,7 @@ bool sbx_spares_fork(struct sbx_zygote *zygote) {
     idle_ns = 0;
     return false;
   }
-  spares[n_spares++] = (struct spare){pid, pair[0], sbx_zygote_ready_count()};
+  spares[n_spares++] = (struct spare){pid, pair[0], sbx_zygote_ready_count(),
+                                      expected ? sbx_zygote_find_ready(expected) : NULL};
   return false;
 }

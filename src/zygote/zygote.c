@@ -37,28 +37,41 @@ static void leave(void *unused) {
   _exit(exit_code);
 }
 
-/* serve(): number. Blocks; returns in each guest, with its pid; and before, in a child that is to
- * rehearse a run and then call study(), with 0. */
+/* Once nothing closes descriptors any more: the loop gets new ones. */
+static bool repair_loop(napi_env env) {
+  uv_loop_t *loop;
+  if (napi_get_uv_event_loop(env, &loop) != napi_ok)
+    return false;
+  int rc = uv_loop_fork(loop);
+  if (rc != 0)
+    napi_throw_error(env, "ERR_SBX_ZYGOTE", uv_strerror(rc));
+  return rc == 0;
+}
+
+/* serve(): number. Blocks; returns in each guest, with its pid, which is to call awaitRun() then;
+ * and before, in a child that is to rehearse a run and then call study(), with 0. */
 static napi_value serve(napi_env env, napi_callback_info info) {
   struct sbx_err err = {0};
-  uv_loop_t *loop;
   napi_value pid;
   (void)info;
-  if (napi_get_uv_event_loop(env, &loop) != napi_ok)
-    return NULL;
   int kind = sbx_zygote_serve(&zygote, &err);
   if (kind < 0) {
     napi_throw_error(env, "ERR_SBX_ZYGOTE", err.text);
     return NULL;
   }
-  int rc = uv_loop_fork(loop);
-  if (rc != 0) {
-    napi_throw_error(env, "ERR_SBX_ZYGOTE", uv_strerror(rc));
+  if (zygote.spare != SBX_SPARE_OPEN && !repair_loop(env))
     return NULL;
-  }
   napi_add_env_cleanup_hook(env, leave, NULL);
   napi_create_int32(env, kind == 0 ? getpid() : 0, &pid);
   return pid;
+}
+
+/* awaitRun(): until there is a run for this guest. */
+static napi_value await_run(napi_env env, napi_callback_info info) {
+  (void)info;
+  if (sbx_zygote_await_run(&zygote) && !repair_loop(env))
+    return NULL;
+  return undefined(env);
 }
 
 /* rehearse(bytes): until rehearsed(), what is read from the data socket is `bytes`, and what is
@@ -137,6 +150,7 @@ NAPI_MODULE_EXPORT napi_value NAPI_MODULE_INITIALIZER(napi_env env, napi_value e
 NAPI_MODULE_INIT(/* env, exports */) {
   const napi_property_descriptor functions[] = {
       {"serve", NULL, serve, NULL, NULL, NULL, napi_default, NULL},
+      {"awaitRun", NULL, await_run, NULL, NULL, NULL, napi_default, NULL},
       {"rehearse", NULL, rehearse, NULL, NULL, NULL, napi_default, NULL},
       {"rehearsed", NULL, rehearsed, NULL, NULL, NULL, napi_default, NULL},
       {"fail", NULL, fail, NULL, NULL, NULL, napi_default, NULL},

@@ -56,6 +56,11 @@ struct sbx_zygote {
   struct sbx_range *written; /* what a run writes to, as far as is known */
   size_t n_written;
   int study_fd; /* in the child that finds that out */
+  enum {
+    SBX_SPARE_NONE,
+    SBX_SPARE_OPEN,    /* any run may come, and brings its guards */
+    SBX_SPARE_CONFINED /* as the run that is expected is to be */
+  } spare;             /* in a guest that waits for its run */
 };
 
 /* Small enough for one write to a pipe to be atomic (pipe(7)). */
@@ -70,15 +75,19 @@ struct sbx_zygote_failure {
 int sbx_zygote_serve(struct sbx_zygote *zygote, struct sbx_err *err);
 
 /* guest.c: from fork() on, in the child. `run` and `fds` as they came with RUN. A spare gets them
- * over `sock`, and waits for that. Ends the process when anything fails. */
+ * over `sock` and waits for that in sbx_zygote_await_run(), which returns true when the guards are
+ * applied then and not before; `expected` is what its run will have, or NULL. Ends the process when
+ * anything fails. */
 void sbx_zygote_become_guest(struct sbx_zygote *zygote, struct sbx_ctl *run, const int *fds,
                              int zygote_pid);
-void sbx_zygote_become_spare(struct sbx_zygote *zygote, int sock, int zygote_pid);
+void sbx_zygote_become_spare(struct sbx_zygote *zygote, int sock, int zygote_pid,
+                             struct sbx_ctl_run *expected);
+bool sbx_zygote_await_run(struct sbx_zygote *zygote);
 int sbx_zygote_begin_guest(struct sbx_zygote *zygote, int zygote_pid, struct sbx_err *err);
 
 /* spares.c: in the zygote. Gives a run to a spare: its pid, or 0 when there is none. Whether
- * another is wanted, to be forked when there is nothing else to do; returns true in the spare, once
- * it is a guest. All are let go when there were no runs for a while. */
+ * another is wanted, to be forked when there is nothing else to do; returns true in the spare. All
+ * are let go when there were no runs for a while. */
 pid_t sbx_spares_use(const struct sbx_policy *policy, struct sbx_ctl *run, const int *fds,
                      uint64_t now_ns);
 bool sbx_spares_wanted(const struct sbx_policy *policy, uint64_t now_ns);
@@ -98,6 +107,10 @@ struct sbx_guard_run sbx_zygote_guard_run(struct sbx_zygote *zygote,
 void sbx_zygote_make_ready(const struct sbx_guard_run *run, const struct sbx_ctl_run *args);
 const struct sbx_ready_view *sbx_zygote_find_ready(const struct sbx_ctl_run *args);
 unsigned sbx_zygote_ready_count(void);
+
+/* What the next run will have, if it is like the last ones, which had a view to enter; else NULL.
+ */
+struct sbx_ctl_run *sbx_zygote_expected(void);
 
 /* descriptors.c: in the zygote, before it opens anything else: what a guest will keep. -EBADF when
  * the runtime has something open that no guest can have to itself. Then, in a guest, makes it so,

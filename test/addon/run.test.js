@@ -1,6 +1,7 @@
 // Runs of the addon, with a guest that speaks the frames by hand.
 import fs from 'node:fs';
 import { AsyncLocalStorage } from 'node:async_hooks';
+import path from 'node:path';
 import t from 'tap';
 import { addon, launcherFile, open, options, policy, start } from './helper.js';
 
@@ -318,4 +319,26 @@ t.test('200 runs at once all settle', async (t) => {
   const runs = Array.from({ length: 200 }, () => start(runner, {}).done);
   for (const outcome of await Promise.all(runs)) t.match(outcome, { kind: 'exit', exitCode: 0 });
   await close();
+});
+
+t.test('stampFiles() tells whether files are as they were', async (t) => {
+  const dir = t.testdir({ a: '1' });
+  const file = path.join(dir, 'a');
+  const paths = Buffer.from([file, path.join(dir, 'b'), dir].map((at) => `${at}\0`).join(''));
+  const stamps = new Uint8Array(96);
+  t.equal(addon.stampFiles({ paths, stamps }), false, 'not known yet');
+  t.equal(addon.stampFiles({ paths, stamps }), true);
+  fs.writeFileSync(path.join(dir, 'b'), '');
+  t.equal(addon.stampFiles({ paths, stamps }), false, 'one has come');
+  t.equal(addon.stampFiles({ paths, stamps }), true);
+  fs.utimesSync(file, 1, 1);
+  t.equal(addon.stampFiles({ paths, stamps }), false, 'one has changed');
+  t.equal(addon.stampFiles({ paths: new Uint8Array(0), stamps: new Uint8Array(0) }), true);
+  for (const bad of [
+    {},
+    { paths, stamps: new Uint8Array(95) },
+    { paths: Buffer.from('/etc'), stamps: new Uint8Array(0) },
+    { paths: Buffer.from('/etc\0x'), stamps: new Uint8Array(32) },
+  ])
+    t.throws(() => addon.stampFiles(bad));
 });

@@ -1,4 +1,5 @@
 // What a handler reference means: which file, how it is loaded, which of its exports is called.
+import fs from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t from 'tap';
@@ -41,6 +42,34 @@ t.test('loads CommonJS and ES modules, in each form of export', async (t) => {
     const r = await call(/** @type {object} */ (request));
     t.same(r.data, expected, JSON.stringify(request));
   }
+});
+
+t.test('a handler is a module like any other', async (t) => {
+  const text = `
+    exports.handle = () => ({
+      main: require.main === module,
+      parent: Boolean(module.parent),
+      cached: require.cache[__filename] === module && require(__filename) === exports,
+      file: [__filename, module.id, module.filename, module.paths[0], module.loaded],
+    });`;
+  const dir = fs.realpathSync(
+    t.testdir({
+      real: { 'package.json': '{}', 'h.cjs': text, 'h.js': text },
+      link: t.fixture('symlink', 'real'),
+    }),
+  );
+  const directory = path.join(dir, 'real');
+  for (const name of ['h.cjs', 'h.js'])
+    for (const from of [directory, path.join(dir, 'link')]) {
+      const file = path.join(directory, name);
+      const { data } = await call({ file: path.join(from, name), root: '/' });
+      t.same(data, {
+        main: false,
+        parent: true,
+        cached: true,
+        file: [file, file, file, path.join(directory, 'node_modules'), true],
+      });
+    }
 });
 
 t.test('leaves TypeScript to Node.js', async (t) => {

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SBX_STAMPS_H
+#define SBX_STAMPS_H
+
+#include <node_api.h>
+
+/* stampFiles({ paths, stamps }): whether all files are as they were; writes how they are now. */
+napi_value sbx_stamp_files(napi_env napi, napi_callback_info info);
+
+#endif
