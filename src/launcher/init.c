@@ -154,8 +154,7 @@ static void on_status(struct init *s) {
   }
   struct sbx_ctl msg;
   sbx_ctl_begin(&msg, SBX_CTL_STARTED, s->job->id);
-  msg.u.started =
-      (struct sbx_ctl_started){.pid = s->guest.pid, .start_ns = s->guest.exit.start_ns};
+  msg.u.started = (struct sbx_ctl_started){.pid = s->guest.pid, .start_ns = s->guest.exit.start_ns};
   tell(s, &msg);
   /* Not earlier: until execve() the file belongs to root, see core/proc.h. */
   s->guest.io_fd = sbx_proc_io_open(s->guest.pid);

@@ -121,8 +121,8 @@ void sbx_zygote_forget_code(void) {
 #define LARGE ((size_t)96 << 10)
 
 /* Gives back the pages in the holes that the start of the runtime has left in the heap, half of it,
- * and fills them, for good. What a guest allocates then lies close together, behind them, and takes a few pages for itself; in the holes
- * it would take one for almost every block. */
+ * and fills the holes, for good. What a guest allocates then lies close together, behind them, and
+ * takes a few pages for itself; in the holes it would take one for almost every block. */
 void sbx_zygote_fill_heap(void) {
   static char *edge;
   malloc_trim(0);
