@@ -79,6 +79,13 @@ static size_t least(uint32_t type) {
   }
 }
 
+void sbx_ctl_begin(struct sbx_ctl *msg, enum sbx_ctl_type type, uint64_t run) {
+  memset(msg, 0, least(type));
+  msg->type = type;
+  msg->run = run;
+  memset(&msg->u, 0, sbx_ctl_size(msg) - HEAD);
+}
+
 union fd_room {
   struct cmsghdr align;
   char bytes[CMSG_SPACE(sizeof(int) * SBX_CTL_MAX_FDS)];

@@ -135,6 +135,10 @@ struct sbx_ctl {
   } u;
 };
 
+/* Begins a message of any type but RUN. Zeroes what is sent of it and no more: it is ten pages
+ * long, and each that a zygote writes to after a fork is one that it copies. */
+void sbx_ctl_begin(struct sbx_ctl *msg, enum sbx_ctl_type type, uint64_t run);
+
 /* Bytes on the wire of this message, 0 for an unknown type or an impossible length. */
 size_t sbx_ctl_size(const struct sbx_ctl *msg);
 

@@ -106,4 +106,8 @@ int sbx_guard_privileges_open(struct sbx_guard_shared *shared, struct sbx_err *e
 int sbx_guard_privileges_prepare(struct sbx_guard_run *run, struct sbx_err *err);
 int sbx_guard_privileges(struct sbx_guard_run *run, struct sbx_err *err);
 
+/* Part of the last one. Also for a zygote, which executes nothing after it: what a fork inherits
+ * empty is not to be emptied again. */
+int sbx_guard_drop_bounding_set(struct sbx_err *err);
+
 #endif

@@ -80,21 +80,24 @@ int sbx_landlock_abi(void) {
 /* What is gone since the view was built, or is something else now, grants nothing; neither does
  * what the user may not reach. */
 static bool is_gone(int rc) {
-  return rc == -ENOENT || rc == -ENOTDIR || rc == -ELOOP || rc == -EACCES;
+  return rc == -ENOENT || rc == -ENOTDIR || rc == -EISDIR || rc == -ELOOP || rc == -EACCES;
+}
+
+int sbx_landlock_hold(const struct sbx_grant *grant) {
+  SBX_AUTO_FD int fd = sbx_path_open(grant->real, grant->dir);
+  struct stat st;
+  if (fd < 0 || grant->dir)
+    return fd < 0 ? fd : sbx_fd_steal(&fd);
+  if (fstat(fd, &st) < 0)
+    return -errno;
+  return S_ISDIR(st.st_mode) ? -EISDIR : sbx_fd_steal(&fd);
 }
 
 static int add_rule(int ruleset, int fd, const struct sbx_grant *grant, unsigned permit,
                     uint64_t handled, struct sbx_err *err) {
   struct landlock_path_beneath_attr rule = {.allowed_access = rights(grant->access, permit)};
-  struct stat st;
-  if (!grant->dir) {
-    /* A directory in a file's place would be granted with all beneath it, deny or not. */
-    if (fstat(fd, &st) < 0)
-      return fail(err, "fstat");
-    if (S_ISDIR(st.st_mode))
-      return 0;
+  if (!grant->dir)
     rule.allowed_access &= OF_FILES;
-  }
   rule.allowed_access &= handled;
   rule.parent_fd = fd;
   if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0)
@@ -105,7 +108,7 @@ static int add_rule(int ruleset, int fd, const struct sbx_grant *grant, unsigned
 
 static int add_grant(int ruleset, const struct sbx_grant *grant, unsigned permit, uint64_t handled,
                      struct sbx_err *err) {
-  SBX_AUTO_FD int fd = sbx_path_open(grant->real, grant->dir);
+  SBX_AUTO_FD int fd = sbx_landlock_hold(grant);
   if (fd >= 0)
     return add_rule(ruleset, fd, grant, permit, handled, err);
   return is_gone(fd) ? 0

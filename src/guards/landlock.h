@@ -38,8 +38,13 @@ void sbx_landlock_describe_missing(int errnum, struct sbx_report *report);
 int sbx_landlock_prepare(const struct sbx_view *view, unsigned permit, int abi, int *ruleset_fd,
                          struct sbx_err *err);
 
-/* The same, with the file of each grant open already: O_PATH, -1 for what is gone. `more`: grants
- * that are not; may be NULL. */
+/* The file of a grant, to be held for rulesets: an O_PATH | O_CLOEXEC descriptor, or -errno.
+ * -EISDIR: a directory in a file's place, which would be granted with all beneath it, deny or not.
+ */
+int sbx_landlock_hold(const struct sbx_grant *grant);
+
+/* The same, with the file of each grant held already; less than 0: none. `more`: grants that are
+ * not; may be NULL. */
 int sbx_landlock_prepare_held(const struct sbx_view *view, const int *held,
                               const struct sbx_view *more, unsigned permit, int abi,
                               int *ruleset_fd, struct sbx_err *err);

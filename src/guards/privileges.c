@@ -74,9 +74,10 @@ static int become_nobody(struct sbx_err *err) {
 
 /* Needs CAP_SETPCAP; without it the bounding set is moot, since no_new_privs keeps execve() from
  * granting anything (capabilities(7)). */
-static int drop_bounding_set(struct sbx_err *err) {
-  for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
-    if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EPERM)
+int sbx_guard_drop_bounding_set(struct sbx_err *err) {
+  int has;
+  for (unsigned long cap = 0; (has = prctl(PR_CAPBSET_READ, cap, 0, 0, 0)) >= 0; cap++)
+    if (has != 0 && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EPERM)
       return fail(err, "PR_CAPBSET_DROP");
   return 0;
 }
@@ -107,7 +108,7 @@ int sbx_guard_privileges(struct sbx_guard_run *run, struct sbx_err *err) {
   umask(077);
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
     return fail(err, "PR_SET_NO_NEW_PRIVS");
-  int rc = drop_bounding_set(err);
+  int rc = sbx_guard_drop_bounding_set(err);
   if (rc < 0)
     return rc;
   /* Without SECBIT_NOROOT an execve() as uid 0 would fill the permitted set again. */

@@ -34,13 +34,14 @@ struct init {
 
 static void tell(struct init *s, struct sbx_ctl *msg) {
   int sock = s->job->launcher_fd;
-  msg->run = s->job->id;
   while (sbx_ctl_send(sock, msg, NULL, 0) == -EAGAIN)
     poll(&(struct pollfd){.fd = sock, .events = POLLOUT}, 1, -1);
 }
 
 static void __attribute__((noreturn)) finish_failed(struct init *s, const struct sbx_err *err) {
-  struct sbx_ctl msg = {.type = SBX_CTL_FAILED, .u.err = *err};
+  struct sbx_ctl msg;
+  sbx_ctl_begin(&msg, SBX_CTL_FAILED, s->job->id);
+  msg.u.err = *err;
   tell(s, &msg);
   _exit(0);
 }
@@ -130,6 +131,7 @@ static void on_message(struct init *s) {
   if (rc == 1 && msg.type == SBX_CTL_GRANT) {
     sbx_connections_grant(&s->connections, &msg.u.grant);
     msg.type = SBX_CTL_GRANTED;
+    msg.run = s->job->id;
     tell(s, &msg);
   } else if (rc == 1 && msg.type == SBX_CTL_READY) /* A zygote: its guests are its own care. */
     sbx_guest_limit(&s->guest, 0);
@@ -150,8 +152,9 @@ static void on_status(struct init *s) {
     err.text[SBX_ERR_TEXT_MAX - 1] = '\0';
     finish_failed(s, &err);
   }
-  struct sbx_ctl msg = {.type = SBX_CTL_STARTED,
-                        .u.started = {.pid = s->guest.pid, .start_ns = s->guest.exit.start_ns}};
+  struct sbx_ctl msg;
+  sbx_ctl_begin(&msg, SBX_CTL_STARTED, s->job->id);
+  msg.u.started = (struct sbx_ctl_started){.pid = s->guest.pid, .start_ns = s->guest.exit.start_ns};
   tell(s, &msg);
   /* Not earlier: until execve() the file belongs to root, see core/proc.h. */
   s->guest.io_fd = sbx_proc_io_open(s->guest.pid);
@@ -328,10 +331,12 @@ void sbx_init_run(struct sbx_job *job) {
   if (s.status_fd >= 0)
     on_status(&s);
   kill_tree(&s);
-  struct sbx_ctl msg = {.type = SBX_CTL_NET};
+  struct sbx_ctl msg;
+  sbx_ctl_begin(&msg, SBX_CTL_NET, job->id);
   if (sbx_connections_report(&s.connections, &msg.u.net))
     tell(&s, &msg);
-  msg = (struct sbx_ctl){.type = SBX_CTL_EXIT, .u.exit = *sbx_guest_report(&s.guest)};
+  sbx_ctl_begin(&msg, SBX_CTL_EXIT, job->id);
+  msg.u.exit = *sbx_guest_report(&s.guest);
   tell(&s, &msg);
   _exit(0);
 }

@@ -21,7 +21,9 @@
 #include "../supervise/tree.h"
 
 static void __attribute__((noreturn)) die(enum sbx_launcher_exit code, const struct sbx_err *err) {
-  struct sbx_ctl msg = {.type = SBX_CTL_FATAL, .u.err = *err};
+  struct sbx_ctl msg;
+  sbx_ctl_begin(&msg, SBX_CTL_FATAL, 0);
+  msg.u.err = *err;
   sbx_ctl_send(SBX_CTL_FD, &msg, NULL, 0);
   _exit(code);
 }

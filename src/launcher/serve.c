@@ -75,7 +75,8 @@ static void flush_host(struct sbx_server *s) {
 }
 
 void sbx_server_refuse(struct sbx_server *s, uint64_t id, int errnum, const char *what) {
-  struct sbx_ctl msg = {.type = SBX_CTL_FAILED, .run = id};
+  struct sbx_ctl msg;
+  sbx_ctl_begin(&msg, SBX_CTL_FAILED, id);
   sbx_err_set(&msg.u.err, errnum == EPROTO ? SBX_STAGE_CONTROL : SBX_STAGE_FORK, errnum, "%s: %s",
               what, strerror(errnum));
   sbx_server_tell(s, &msg);
@@ -302,11 +303,12 @@ static void lose_run(struct sbx_server *s, struct sbx_run *run) {
 }
 
 void sbx_server_lost(struct sbx_server *s, struct sbx_run *run) {
-  struct sbx_ctl msg = {
-      .type = SBX_CTL_EXIT,
-      .run = run->id,
-      .u.exit = {.status = SIGKILL, .reason = SBX_REASON_LOST, .start_ns = run->start_ns}};
-  msg.u.exit.end_ns = sbx_now_real_ns();
+  struct sbx_ctl msg;
+  sbx_ctl_begin(&msg, SBX_CTL_EXIT, run->id);
+  msg.u.exit = (struct sbx_ctl_exit){.status = SIGKILL,
+                                     .reason = SBX_REASON_LOST,
+                                     .start_ns = run->start_ns,
+                                     .end_ns = sbx_now_real_ns()};
   sbx_server_tell(s, &msg);
   sbx_server_drop(s, run);
 }
@@ -403,7 +405,8 @@ int sbx_serve(struct sbx_guard_shared *shared, struct sbx_err *err) {
   int rc = open_loop(s, err);
   if (rc < 0)
     return rc;
-  struct sbx_ctl ready = {.type = SBX_CTL_READY};
+  struct sbx_ctl ready;
+  sbx_ctl_begin(&ready, SBX_CTL_READY, 0);
   sbx_server_tell(s, &ready);
   while (!s->host_gone || s->runs > 0 || s->head) {
     struct epoll_event events[64];

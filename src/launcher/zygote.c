@@ -243,7 +243,8 @@ static pid_t pid_of(int pidfd) {
 
 static void on_ready(struct sbx_server *s, struct sbx_zygote *z) {
   struct sbx_run *run = sbx_server_find(s, z->id);
-  struct sbx_ctl msg = {.type = SBX_CTL_READY, .run = z->id};
+  struct sbx_ctl msg;
+  sbx_ctl_begin(&msg, SBX_CTL_READY, z->id);
   z->ready = true;
   if (z->key && run && run->sock >= 0) /* Its init holds it to a time limit until then. */
     sbx_ctl_send(run->sock, &msg, NULL, 0);
@@ -252,12 +253,15 @@ static void on_ready(struct sbx_server *s, struct sbx_zygote *z) {
 /* One that has preloaded says what it likes, as often as it likes: the host is told of a change
  * when it has read everything else. */
 static void tell_spares(struct sbx_server *s) {
-  struct sbx_ctl msg = {.type = SBX_CTL_SPARES};
+  struct sbx_ctl msg;
+  uint32_t n = 0;
   for (const struct sbx_zygote *z = s->zygotes; z; z = z->next)
-    msg.u.spares.n += z->spares < SPARES_MAX ? z->spares : SPARES_MAX;
-  if (msg.u.spares.n == s->spares_told || s->head)
+    n += z->spares < SPARES_MAX ? z->spares : SPARES_MAX;
+  if (n == s->spares_told || s->head)
     return;
-  s->spares_told = msg.u.spares.n;
+  s->spares_told = n;
+  sbx_ctl_begin(&msg, SBX_CTL_SPARES, 0);
+  msg.u.spares.n = n;
   sbx_server_tell(s, &msg);
 }
 
@@ -317,7 +321,9 @@ static void settle(struct sbx_server *s, struct sbx_run *run, const struct sbx_e
     sbx_server_lost(s, run);
     return;
   }
-  struct sbx_ctl msg = {.type = SBX_CTL_FAILED, .run = run->id, .u.err = *err};
+  struct sbx_ctl msg;
+  sbx_ctl_begin(&msg, SBX_CTL_FAILED, run->id);
+  msg.u.err = *err;
   sbx_server_tell(s, &msg);
   sbx_server_drop(s, run);
 }

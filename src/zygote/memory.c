@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <malloc.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,13 +55,18 @@ static int share(const struct sbx_mapping *at, void *unused) {
   return at->access[1] == 'w' ? -EBADF : 0; /* Guests could talk to each other by it. */
 }
 
+/* One fault brings 16 pages of a file. To copy what belongs to a mapping costs a fork more than the
+ * few that a small one may take. */
+#define SMALL ((size_t)256 << 10)
+
 /* fork() leaves the page tables of files out, so that each guest would have to fault them in anew:
  * some 250 times. It does take those of a mapping that a page of was ever written to, so one byte
  * is, with what it is already; past the protection, as a debugger does it. Where that is refused
  * guests are slower. */
 static int keep_tables(const struct sbx_mapping *at, void *mem) {
   unsigned char byte;
-  if (at->access[3] != 'p' || at->access[0] != 'r' || at->access[1] != '-' || at->inode == 0)
+  if (at->access[3] != 'p' || at->access[0] != 'r' || at->access[1] != '-' || at->inode == 0 ||
+      at->to - at->from < SMALL)
     return 0;
   if (pread(*(int *)mem, &byte, 1, (off_t)at->from) != 1)
     return 0;
@@ -114,11 +120,12 @@ void sbx_zygote_forget_code(void) {
 /* Below what an allocation is mapped for. */
 #define LARGE ((size_t)96 << 10)
 
-/* Fills the holes that the start of the runtime has left in the heap, for good. What a guest
- * allocates then lies close together, behind them, and takes a few pages for itself; in the holes
- * it would take one for almost every block. */
+/* Gives back the pages in the holes that the start of the runtime has left in the heap, half of it,
+ * and fills the holes, for good. What a guest allocates then lies close together, behind them, and
+ * takes a few pages for itself; in the holes it would take one for almost every block. */
 void sbx_zygote_fill_heap(void) {
   static char *edge;
+  malloc_trim(0);
   char *end = sbrk(0);
   /* The block that makes the heap grow is the first behind all holes. */
   for (int i = 0; i < 64 && sbrk(0) == end; i++)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../core/fd.h"
+#include "../guards/landlock.h"
 #include "../guards/paths.h"
 #include "zygote.h"
 
@@ -139,13 +140,13 @@ static int hold_files(struct sbx_ready_view *ready) {
   if (!ready->held)
     return -ENOMEM;
   for (size_t i = 0; i < view->n_grants; i++)
-    ready->held[i] =
-        view->grants[i].beneath ? sbx_path_open(view->grants[i].real, view->grants[i].dir) : -1;
+    ready->held[i] = view->grants[i].beneath ? sbx_landlock_hold(&view->grants[i]) : -1;
   return 0;
 }
 
 static void __attribute__((noreturn)) make_and_end(const struct sbx_guard_run *run, int sock) {
-  struct sbx_ctl msg = {.type = SBX_CTL_FATAL};
+  static struct sbx_ctl msg;
+  sbx_ctl_begin(&msg, SBX_CTL_FATAL, 0);
   int ns_fd = -1;
   if (chdir(run->workdir) == 0 && sbx_guards_make_ready(run, &msg.u.err) == 0)
     ns_fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);

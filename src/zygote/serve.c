@@ -35,10 +35,18 @@ struct guest {
 struct loop {
   struct sbx_zygote *zygote;
   struct guest *guests;
+  size_t running;   /* how many they are */
   uint64_t next_ns; /* not later than the first thing that is due */
   unsigned told;    /* of spares */
   struct sbx_tree tree;
 };
+
+/* Not on the stack, of which it would take ten pages. */
+static struct sbx_ctl *report(enum sbx_ctl_type type, uint64_t run) {
+  static struct sbx_ctl msg;
+  sbx_ctl_begin(&msg, type, run);
+  return &msg;
+}
 
 static void tell_with(struct sbx_ctl *msg, const int *fds, int nfds) {
   int rc;
@@ -53,9 +61,9 @@ static void tell(struct sbx_ctl *msg) {
 }
 
 static void refuse(uint64_t id, enum sbx_stage stage, int errnum, const char *what) {
-  struct sbx_ctl msg = {.type = SBX_CTL_FAILED, .run = id};
-  sbx_err_set(&msg.u.err, stage, errnum, "%s: %s", what, strerror(errnum));
-  tell(&msg);
+  struct sbx_ctl *msg = report(SBX_CTL_FAILED, id);
+  sbx_err_set(&msg->u.err, stage, errnum, "%s: %s", what, strerror(errnum));
+  tell(msg);
 }
 
 static struct guest *find(struct loop *l, uint64_t id) {
@@ -76,6 +84,7 @@ static void forget(struct loop *l, struct guest *g) {
   epoll_ctl(l->zygote->epoll_fd, EPOLL_CTL_DEL, g->pidfd, NULL);
   sbx_fd_close(&g->pidfd);
   sbx_fd_close(&g->state.io_fd);
+  l->running--;
   free(g);
 }
 
@@ -93,6 +102,7 @@ static void watch_guest(struct loop *l, struct guest *g, pid_t pid, bool sampled
   if (g->next)
     g->next->prev = g;
   l->guests = g;
+  l->running++;
   g->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
   struct epoll_event event = {.events = EPOLLIN, .data.ptr = g};
   if (g->pidfd < 0 || epoll_ctl(l->zygote->epoll_fd, EPOLL_CTL_ADD, g->pidfd, &event) < 0) {
@@ -106,10 +116,9 @@ static void watch_guest(struct loop *l, struct guest *g, pid_t pid, bool sampled
     return;
   }
   g->state.io_fd = sbx_proc_io_open(pid);
-  struct sbx_ctl msg = {.type = SBX_CTL_STARTED,
-                        .run = g->id,
-                        .u.started = {.pid = pid, .start_ns = g->state.exit.start_ns}};
-  tell_with(&msg, &g->pidfd, sampled && (l->zygote->policy.use & SBX_USE_NAMESPACES) ? 1 : 0);
+  struct sbx_ctl *msg = report(SBX_CTL_STARTED, g->id);
+  msg->u.started = (struct sbx_ctl_started){.pid = pid, .start_ns = g->state.exit.start_ns};
+  tell_with(msg, &g->pidfd, sampled && (l->zygote->policy.use & SBX_USE_NAMESPACES) ? 1 : 0);
 }
 
 /* Returns whether this is the guest. */
@@ -187,14 +196,12 @@ static void on_gone(struct loop *l, struct guest *g) {
   read_failures(l);
   if (!sbx_guest_reap(&g->state, g->state.pid))
     return;
-  struct sbx_ctl msg = {.type = SBX_CTL_EXIT, .run = g->id};
-  if (g->failed) {
-    msg.type = SBX_CTL_FAILED;
-    msg.u.err = g->err;
-  } else {
-    msg.u.exit = *sbx_guest_report(&g->state);
-  }
-  tell(&msg);
+  struct sbx_ctl *msg = report(g->failed ? SBX_CTL_FAILED : SBX_CTL_EXIT, g->id);
+  if (g->failed)
+    msg->u.err = g->err;
+  else
+    msg->u.exit = *sbx_guest_report(&g->state);
+  tell(msg);
   forget(l, g);
 }
 
@@ -213,11 +220,13 @@ static void on_time(struct loop *l) {
 
 /* Only before it waits: one that was used and replaced is no news. */
 static void tell_spares(struct loop *l) {
-  struct sbx_ctl msg = {.type = SBX_CTL_SPARES, .u.spares.n = sbx_spares_count()};
-  if (msg.u.spares.n == l->told)
+  unsigned n = sbx_spares_count();
+  if (n == l->told)
     return;
-  l->told = msg.u.spares.n;
-  tell(&msg);
+  l->told = n;
+  struct sbx_ctl *msg = report(SBX_CTL_SPARES, 0);
+  msg->u.spares.n = n;
+  tell(msg);
 }
 
 /* Milliseconds, rounded up, so that what is due is due then. To fork takes as long as a short run,
@@ -225,8 +234,8 @@ static void tell_spares(struct loop *l) {
 static int patience(struct loop *l) {
   uint64_t now = sbx_now_mono_ns(), next = sbx_spares_next_ns();
   next = l->next_ns < next ? l->next_ns : next;
-  if (sbx_spares_wanted(&l->zygote->policy, now))
-    return l->guests && !l->guests->next ? SHORT_RUN_MS : 0;
+  if (sbx_spares_wanted(&l->zygote->policy, l->running, now))
+    return l->running == 1 ? SHORT_RUN_MS : 0;
   tell_spares(l);
   if (next == UINT64_MAX)
     return -1;
@@ -266,6 +275,10 @@ static int prepare(struct sbx_zygote *z, struct sbx_err *err) {
   rc = sbx_guards_open(&z->shared, err);
   if (rc < 0)
     return rc;
+  /* Once for all guests: it is forty system calls. One that preloads had it dropped before. */
+  rc = z->policy.preload_ms > 0 ? 0 : sbx_guard_drop_bounding_set(err);
+  if (rc < 0)
+    return rc;
   rc = open_loop(z);
   if (rc == -EBADF && z->policy.preload_ms > 0)
     return sbx_err_set(err, SBX_STAGE_PRELOAD, EBADF,
@@ -296,13 +309,13 @@ int sbx_zygote_serve(struct sbx_zygote *zygote, struct sbx_err *err) {
   if (rc == 0)
     rc = close_memory(err);
   if (rc < 0) {
-    struct sbx_ctl fatal = {.type = SBX_CTL_FATAL, .u.err = *err};
-    sbx_ctl_send(SBX_CTL_FD, &fatal, NULL, 0);
+    struct sbx_ctl *fatal = report(SBX_CTL_FATAL, 0);
+    fatal->u.err = *err;
+    sbx_ctl_send(SBX_CTL_FD, fatal, NULL, 0);
     return rc;
   }
   *l = (struct loop){.zygote = zygote, .next_ns = UINT64_MAX};
-  struct sbx_ctl ready = {.type = SBX_CTL_READY};
-  tell(&ready);
+  tell(report(SBX_CTL_READY, 0));
   for (;;) {
     struct epoll_event events[32];
     int n = epoll_wait(zygote->epoll_fd, events, 32, patience(l));
@@ -314,7 +327,8 @@ int sbx_zygote_serve(struct sbx_zygote *zygote, struct sbx_err *err) {
     for (int i = 0; i < n; i++)
       if (!events[i].data.ptr && on_control(l))
         return 0;
-    if (n == 0 && sbx_spares_wanted(&zygote->policy, sbx_now_mono_ns()) && sbx_spares_fork(zygote))
+    if (n == 0 && sbx_spares_wanted(&zygote->policy, l->running, sbx_now_mono_ns()) &&
+        sbx_spares_fork(zygote))
       return 0;
   }
 }

@@ -3,6 +3,7 @@
  * runs none but our code, and knows of no run. Where the last runs were alike it is confined as
  * they were, and serves no others; else it has all the rights of the zygote. */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,8 +39,21 @@ static unsigned wanted(const struct sbx_policy *policy) {
   return policy->spares == SBX_SPARES_AUTO ? target : policy->spares;
 }
 
-bool sbx_spares_wanted(const struct sbx_policy *policy, uint64_t now_ns) {
-  return now_ns < idle_ns && n_spares < wanted(policy);
+/* What this process may run on; a machine of more than a cpu_set_t holds has no lack of them. */
+static unsigned processors(void) {
+  static unsigned n;
+  cpu_set_t set;
+  if (n == 0)
+    n = sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : CPU_SETSIZE;
+  return n;
+}
+
+/* To fork ahead takes as much time as to fork when it is due, and only moves it to where nobody
+ * waits for it. With a guest for each processor there is no such time: runs would wait for spares
+ * of runs that have not come. Who gives a number has decided. */
+bool sbx_spares_wanted(const struct sbx_policy *policy, size_t running, uint64_t now_ns) {
+  bool free_time = policy->spares != SBX_SPARES_AUTO || running < processors();
+  return now_ns < idle_ns && n_spares < wanted(policy) && free_time;
 }
 
 unsigned sbx_spares_count(void) {

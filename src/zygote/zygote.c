@@ -109,7 +109,8 @@ static napi_value fail(napi_env env, napi_callback_info info) {
   size_t argc = 1, len = 0;
   napi_value arg;
   char text[SBX_ERR_TEXT_MAX] = "";
-  struct sbx_ctl fatal = {.type = SBX_CTL_FATAL};
+  struct sbx_ctl fatal;
+  sbx_ctl_begin(&fatal, SBX_CTL_FATAL, 0);
   napi_get_cb_info(env, info, &argc, &arg, NULL, NULL);
   if (argc > 0)
     napi_get_value_string_utf8(env, arg, text, sizeof text, &len);

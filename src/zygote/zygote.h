@@ -86,11 +86,11 @@ bool sbx_zygote_await_run(struct sbx_zygote *zygote);
 int sbx_zygote_begin_guest(struct sbx_zygote *zygote, int zygote_pid, struct sbx_err *err);
 
 /* spares.c: in the zygote. Gives a run to a spare: its pid, or 0 when there is none. Whether
- * another is wanted, to be forked when there is nothing else to do; returns true in the spare. All
- * are let go when there were no runs for a while. */
+ * another is wanted while so many guests run, to be forked when there is nothing else to do;
+ * returns true in the spare. All are let go when there were no runs for a while. */
 pid_t sbx_spares_use(const struct sbx_policy *policy, struct sbx_ctl *run, const int *fds,
                      uint64_t now_ns);
-bool sbx_spares_wanted(const struct sbx_policy *policy, uint64_t now_ns);
+bool sbx_spares_wanted(const struct sbx_policy *policy, size_t running, uint64_t now_ns);
 bool sbx_spares_fork(struct sbx_zygote *zygote);
 uint64_t sbx_spares_next_ns(void);
 unsigned sbx_spares_count(void);

@@ -97,6 +97,26 @@ static void every_type(void) {
   close_pair(s);
 }
 
+/* Uninitialised memory would be sent otherwise, and zeroed memory is copied by a fork. */
+static void begins(void) {
+  bool zero = true, no_more = true;
+  for (size_t i = 0; i < TYPES; i++) {
+    struct sbx_ctl msg, clear;
+    if (types[i] == SBX_CTL_RUN)
+      continue;
+    memset(&msg, 0xEE, sizeof msg);
+    memset(&clear, 0, sizeof clear);
+    sbx_ctl_begin(&msg, types[i], 77);
+    clear.type = types[i];
+    clear.run = 77;
+    size_t size = sbx_ctl_size(&msg);
+    zero &= size > 0 && memcmp(&msg, &clear, size) == 0;
+    no_more &= size == sizeof msg || ((unsigned char *)&msg)[size] == 0xEE;
+  }
+  ok(zero, "a message begins with nothing in what is sent of it");
+  ok(no_more, "and the rest is not touched");
+}
+
 static void descriptors_travel(void) {
   int before = count_fds(), s[2], p[2], nfds = 0, fds[SBX_CTL_MAX_FDS], cloexec = 1;
   char text[4] = "";
@@ -243,6 +263,7 @@ static void interrupted(void) {
 
 int main(void) {
   every_type();
+  begins();
   descriptors_travel();
   ends();
   bad_messages();

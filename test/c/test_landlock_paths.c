@@ -235,7 +235,26 @@ static void races(void) {
   fresh();
 }
 
+static int hold(const char *name, bool dir) {
+  struct sbx_grant grant = {'r', NULL, (char *)at(name), dir, true};
+  int fd = sbx_landlock_hold(&grant);
+  if (fd < 0)
+    return fd;
+  close(fd);
+  return 0;
+}
+
+static void holds(void) {
+  fresh();
+  expect(hold("in/file", false), 0, "%s is held", "a file");
+  expect(hold("in", true), 0, "%s is held", "a directory");
+  expect(hold("in", false), -EISDIR, "%s is not", "a directory in a file's place");
+  expect(hold("in/file", true), -ENOTDIR, "%s is not", "a file in a directory's place");
+  expect(hold("in/none", false), -ENOENT, "%s is not", "what is gone");
+}
+
 static void cases(void) {
+  holds();
   fresh();
   ways_around();
   moves();

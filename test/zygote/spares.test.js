@@ -1,5 +1,6 @@
 // Guests that are forked ahead of demand serve one run each, and nothing is left of them.
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import t from 'tap';
 import { handler, isAlive, project, until } from '../run/helper.js';
@@ -50,6 +51,11 @@ async function spares(t, run, count) {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   }
+}
+
+function abortable() {
+  const controller = new AbortController();
+  return { signal: controller.signal, abort: () => controller.abort() };
 }
 
 t.test('a spare serves one run', async (t) => {
@@ -136,6 +142,36 @@ t.test('none while there are no runs', async (t) => {
     await runner.dispose();
     t.equal(runner.stats().spares, 0, 'none with the runner gone');
   }
+});
+
+t.test("'auto': none while every processor has a guest", async (t) => {
+  const count = os.availableParallelism() + 2;
+  const runner = forking(t, { execution: { concurrency: count } });
+  const body = handler('await new Promise((r) => setTimeout(r, input)); return process.pid;');
+  const { signal, abort } = abortable();
+  const ctx = { requestId: 'r', workdir: project(t, body) };
+  for (let i = 0; i < 3; i++) t.match(await runner.run(ref, 0, ctx), { ok: true });
+  const running = Array.from({ length: count }, () => runner.run(ref, 25_000, { ...ctx, signal }));
+  await until(() => children().length === count, 'the guests, with no spare left');
+  for (let i = 0; i < 20; i++) {
+    t.equal(children().length, count, 'nor another one');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  abort();
+  for (const result of await Promise.all(running))
+    t.match(result, { ok: false, error: { code: 'ABORTED' } });
+  t.match(await runner.run(ref, 0, ctx), { ok: true });
+  await until(() => children().length > 0, 'one, once there is time for it');
+});
+
+t.test('a number: as many, whatever runs', async (t) => {
+  const count = os.availableParallelism();
+  const body = handler('await new Promise((r) => setTimeout(r, input)); return process.pid;');
+  const { run } = setUp(t, body, { spares: 2, concurrency: count });
+  await spares(t, () => run(0), 2);
+  const all = Promise.all(Array.from({ length: count }, () => run(3000)));
+  await until(() => children().length === count + 2, 'guests and spares');
+  for (const { ok } of await all) t.ok(ok);
 });
 
 t.test('0 turns them off', async (t) => {
