@@ -12,6 +12,7 @@ const ZYGOTE_FLAGS = [
   '--v8-pool-size=0',
   '--no-wasm-async-compilation',
   '--no-flush-bytecode',
+  '--min-semi-space-size=8',
   '--use-largepages=on',
 ];
 const program = fileURLToPath(new URL('./guest/zygote.cjs', import.meta.url));

@@ -247,7 +247,7 @@ t.test('bad arguments are TypeErrors that name the property', async (t) => {
     logBytes: [-1, null],
     sampleMs: [NaN, -5],
     request: ['text', new Uint16Array(2), new ArrayBuffer(2)],
-    input: [undefined, {}],
+    input: [null, {}],
     onDone: [undefined, {}],
     onLogs: [null, 'x'],
   };
