@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 /**
  * Helper threads would not come along over fork(2): what a forked guest misses is work in parallel.
  * V8 would leave the compiling of WebAssembly to one all the same. What the zygote has compiled is to
- * stay so when it collects its garbage.
+ * stay so when it collects its garbage. A young generation that is small at first would be copied over
+ * and over until it has grown, on the one thread that there is.
  */
 const ZYGOTE_FLAGS = [
   '--single-threaded',
