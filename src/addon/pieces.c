@@ -126,7 +126,8 @@ static bool push_piece(napi_env napi, napi_value list, uint32_t at, const struct
   return ok;
 }
 
-/* An sbx_js_build: form and text of each. Emptied before JavaScript runs, which may make us read. */
+/* An sbx_js_build: form and text of each. Emptied before JavaScript runs, which may make us read.
+ */
 static napi_value build_batch(struct sbx_env *env, void *arg) {
   struct sbx_pieces *p = arg;
   napi_value list;

@@ -22,7 +22,8 @@ enum sbx_frame_type {
   SBX_FRAME_RESOLVED = 3, /* u32le id, u8 enum sbx_net_verdict, text: see addon/lookup.h */
   SBX_FRAME_PROGRAM = 4,  /* before REQUEST, for a spawned guest: lib/program.js */
   SBX_FRAME_ANSWER = 5,   /* u8 kind, u32le id, what belongs to the kind: see lib/session.js */
-  SBX_FRAME_INPUT_PIECE = 6, /* ahead of INPUT: u8 enum sbx_piece_form, text: lib/guest/pieces.cjs */
+  SBX_FRAME_INPUT_PIECE =
+      6, /* ahead of INPUT: u8 enum sbx_piece_form, text: lib/guest/pieces.cjs */
   /* guest -> host */
   SBX_FRAME_MARK = 16,    /* u8 phase (enum sbx_mark), f64le epoch milliseconds */
   SBX_FRAME_LOG = 17,     /* u8 level (enum sbx_log_level), UTF-8 text */
