@@ -15,6 +15,7 @@ import { deserialize } from './serialize.js';
  * @property {(why: SandboxError) => void} [end] ends it
  * @property {() => import('./denials.js').Run} [allowed] what the guest may do
  * @property {import('./session.js').Session} [session] what was said while it ran
+ * @property {import('./guest/pieces.cjs').Joiner} [joiner] of the pieces of a large result
  * @property {unknown[]} [chunks] of a result that came in pieces, where it is put together
  * @property {any} [launcher] that it runs under
  * @property {any} [network] what it connected to, as the addon tells
@@ -47,14 +48,17 @@ export function toResult(outcome, run) {
     outcome.result = null; // It may be large, and is not to be kept beside what is made of it.
     // Bytes are what is too long for a string.
     const text = typeof result === 'string' ? result : guestText.toText(result);
-    const data = deserialize(run.config.serialization, text);
+    const { joiner } = run;
+    const data = joiner ? joiner.finish(text) : deserialize(run.config.serialization, text);
     return { ok: true, data };
   } catch (cause) {
-    return {
-      ok: false,
-      error: crashed(`it sent a result that cannot be read: ${describe(cause)}`),
-    };
+    return { ok: false, error: unreadable(cause) };
   }
+}
+
+/** @param {unknown} cause */
+export function unreadable(cause) {
+  return crashed(`it sent a result that cannot be read: ${describe(cause)}`);
 }
 
 /**

@@ -2,7 +2,9 @@
 // What run() was called with: checked, and taken apart into what travels to the guest and what
 // stays with the host.
 import path from 'node:path';
+import { Bulk } from './bulk.js';
 import { describe, invalid } from './errors.js';
+import pieces from './guest/pieces.cjs';
 import { serialize } from './serialize.js';
 
 /** The longest path that the kernel takes, less its final zero (limits.h, PATH_MAX). */
@@ -20,7 +22,8 @@ const HOST_FIELDS = new Set(['signal', 'onLog', 'onInspector', 'onProgress']);
  * @property {string} [pluginRoot] absolute
  * @property {string} [outdir] absolute
  * @property {Record<string, unknown>} fields of the context, as they travel
- * @property {string} input serialized
+ * @property {string} input serialized, but for what is in `bulk`
+ * @property {import('./bulk.js').Bulk} [bulk] a large input
  * @property {'inspect' | 'profile'} [debugLevel]
  * @property {boolean} debug whether it is to be debugged in any way
  * @property {(url: string) => void} [onInspector]
@@ -35,11 +38,12 @@ const HOST_FIELDS = new Set(['signal', 'onLog', 'onInspector', 'onProgress']);
  * @param {unknown} input
  * @param {any} ctx
  * @param {'json' | 'advanced'} serialization
+ * @param {boolean} inPieces whether a large input may be sent so
  * @returns {{ request: Request } | { error: import('./errors.js').SandboxError }}
  */
-export function checkRequest(handler, input, ctx, serialization) {
+export function checkRequest(handler, input, ctx, serialization, inPieces) {
   try {
-    return takeRequest(handler, input, ctx, serialization);
+    return takeRequest(handler, input, ctx, serialization, inPieces);
   } catch (error) {
     // A getter or a proxy of the caller's.
     return { error: invalid(`The handler or ctx cannot be read: ${describe(error)}.`) };
@@ -47,20 +51,19 @@ export function checkRequest(handler, input, ctx, serialization) {
 }
 
 /** @type {typeof checkRequest} */
-function takeRequest(handler, input, ctx, serialization) {
+function takeRequest(handler, input, ctx, serialization, inPieces) {
   const problem = checkHandler(handler) ?? checkContext(ctx);
   if (problem) return { error: invalid(problem) };
-  /** @type {string} */
-  let text;
+  const debug = ctx.debug === true || ctx.debugLevel !== undefined;
+  let text = '';
+  /** @type {Bulk | undefined} */
+  let bulk;
   try {
-    text = serialize(serialization, input);
+    const large = inPieces && serialization === 'json' && !debug ? pieces.split(input) : undefined;
+    if (large) bulk = new Bulk(large);
+    else text = serialize(serialization, input);
   } catch (error) {
-    return {
-      error: invalid(
-        `The input cannot be serialized as '${serialization}': ${describe(error)}` +
-          (serialization === 'json' ? ". With serialization 'advanced' more types can." : '.'),
-      ),
-    };
+    return { error: notSerializable(serialization, error) };
   }
   const taken = takeFields(ctx);
   if (typeof taken === 'string') return { error: invalid(taken) };
@@ -75,14 +78,23 @@ function takeRequest(handler, input, ctx, serialization) {
       ...(ctx.outdir !== undefined && { outdir: path.resolve(workdir, ctx.outdir) }),
       fields: taken,
       input: text,
+      bulk,
       signal: ctx.signal,
       onLog: ctx.onLog,
       onInspector: ctx.onInspector,
       debugLevel: ctx.debugLevel,
-      debug: ctx.debug === true || ctx.debugLevel !== undefined,
+      debug,
       onProgress: ctx.onProgress,
     },
   };
+}
+
+/** @param {'json' | 'advanced'} serialization @param {unknown} error */
+export function notSerializable(serialization, error) {
+  return invalid(
+    `The input cannot be serialized as '${serialization}': ${describe(error)}` +
+      (serialization === 'json' ? ". With serialization 'advanced' more types can." : '.'),
+  );
 }
 
 /** @param {any} handler */

@@ -8,7 +8,7 @@ import { Events } from './events.js';
 import { InProcess } from './inprocess.js';
 import { Logs } from './logs.js';
 import { Queue } from './queue.js';
-import { checkRequest } from './request.js';
+import { checkRequest, notSerializable } from './request.js';
 import { Stats, noteDenial } from './stats.js';
 import { startStream } from './stream.js';
 import { Subprocess } from './subprocess.js';
@@ -103,18 +103,24 @@ class Runner {
     const fail = (/** @type {import('./errors.js').SandboxError} */ error) =>
       failed(error, collectMetrics ? { queueMs: now() - queuedAt } : undefined);
     if (this.#disposal) return fail(disposed());
-    const checked = checkRequest(handler, input, ctx, this.#config.serialization);
+    const subprocess = this.#executor instanceof Subprocess;
+    const { serialization } = this.#config;
+    const checked = checkRequest(handler, input, ctx, serialization, subprocess);
     if ('error' in checked) return fail(checked.error);
     const { request } = checked;
     seen.request = request;
     this.#stats.hold(seen);
-    const refused = refuseDebug(request, this.#config, this.#executor instanceof Subprocess);
+    const refused = refuseDebug(request, this.#config, subprocess);
     if (refused) return fail(refused);
     const { signal } = request;
     if (signal?.aborted) return fail(aborted(signal.reason));
     observed?.move('waiting');
-    const refusal = await this.#queue.enter(signal);
-    if (refusal) return fail(this.#explain(refusal, signal));
+    if (!this.#queue.tryEnter()) {
+      const problem = keepInput(request, serialization);
+      if (problem) return fail(problem);
+      const refusal = await this.#queue.enter(signal);
+      if (refusal) return fail(this.#explain(refusal, signal));
+    }
     try {
       if (this.#disposal) return fail(disposed());
       if (signal?.aborted) return fail(aborted(signal.reason));
@@ -231,5 +237,20 @@ class Runner {
       default:
         return disposed();
     }
+  }
+}
+
+/**
+ * A run that has to wait may not see what becomes of its input meanwhile.
+ *
+ * @param {import('./request.js').Request} request
+ * @param {'json' | 'advanced'} serialization
+ */
+function keepInput({ bulk }, serialization) {
+  try {
+    bulk?.keep();
+    return undefined;
+  } catch (error) {
+    return notSerializable(serialization, error);
   }
 }

@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url';
  * V8 would leave the compiling of WebAssembly to one all the same. What the zygote has compiled is to
  * stay so when it collects its garbage. A guest that waits for some seconds would collect garbage to give
  * memory back, and write to pages it shares: it would have 2.6 MB more of its own.
+ * A young generation that is small at first would be copied over and over until it has grown, on the one
+ * thread that there is.
  */
 const ZYGOTE_FLAGS = [
   '--single-threaded',
@@ -14,6 +16,7 @@ const ZYGOTE_FLAGS = [
   '--no-wasm-async-compilation',
   '--no-flush-bytecode',
   '--no-memory-reducer',
+  '--min-semi-space-size=8',
   '--use-largepages=on',
 ];
 const program = fileURLToPath(new URL('./guest/zygote.cjs', import.meta.url));

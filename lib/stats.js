@@ -105,7 +105,8 @@ export class Stats {
   snapshot({ waiting, running }, executor) {
     // Characters of inputs that no guest has got yet, which are a byte each unless they are not Latin-1.
     let held = 0;
-    for (const { request } of this.#open) held += request?.input.length ?? 0;
+    for (const { request } of this.#open)
+      held += (request?.input.length ?? 0) + (request?.bulk?.length ?? 0);
     return {
       runs: this.#runs,
       outcomes: Object.fromEntries(this.#outcomes),

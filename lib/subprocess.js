@@ -6,6 +6,7 @@ import { loadBinding } from './binding.js';
 import { describeIsolation } from './confinement.js';
 import { debugFiles, planDebug } from './debug.js';
 import { aborted, describe, disposed, failed, failure } from './errors.js';
+import pieces from './guest/pieces.cjs';
 import guestResolve from './guest/resolve.cjs';
 import { inspected } from './inspector.js';
 import { Launchers } from './launchers.js';
@@ -19,7 +20,9 @@ import {
   toMetrics,
   toNetwork,
   toResult,
+  unreadable,
 } from './outcome.js';
+import { notSerializable } from './request.js';
 import { Session } from './session.js';
 import { Startups } from './startups.js';
 import { noteOutcome } from './stats.js';
@@ -280,6 +283,9 @@ export class Subprocess {
           debugFd,
           onMessages: (/** @type {Buffer[]} */ messages) => session.take(messages),
           onRoom: () => session.room(),
+          ...(this.#config.serialization === 'json' && {
+            onPieces: (/** @type {any[]} */ list) => this.#takePieces(addon, handle, run, list),
+          }),
           ...(logs.live && { onLogs: (/** @type {any[]} */ rows) => logs.tell(rows) }),
           ...(this.#terms.lookups && {
             onLookup: (/** @type {import('./lookup.js').Question} */ question) =>
@@ -295,6 +301,7 @@ export class Subprocess {
           calls: session.denied,
         });
         ({ handle, launcher: run.launcher } = this.#launchers.launch(binding, options));
+        this.#sendBulk(addon, handle, run, job.request);
       } catch (error) {
         reject(error);
         return;
@@ -304,6 +311,41 @@ export class Subprocess {
       else if (signal?.aborted) onAbort();
       else signal?.addEventListener('abort', onAbort, { once: true });
     });
+  }
+
+  /**
+   * @param {any} addon
+   * @param {any} handle
+   * @param {PlannedRun} run
+   * @param {import('./request.js').Request} request
+   */
+  #sendBulk(addon, handle, run, request) {
+    const { bulk } = request;
+    if (!bulk) return;
+    request.bulk = undefined;
+    try {
+      bulk.send((form, text) => addon.sendPiece(handle, form, text));
+    } catch (error) {
+      run.ending ??= notSerializable(this.#config.serialization, error);
+      addon.endRun(handle, true);
+    }
+  }
+
+  /**
+   * @param {any} addon
+   * @param {any} handle
+   * @param {PlannedRun} run
+   * @param {any[]} list form and text of each piece of its result
+   */
+  #takePieces(addon, handle, run, list) {
+    if (run.ending) return;
+    try {
+      run.joiner ??= new pieces.Joiner();
+      for (let i = 0; i < list.length; i += 2) run.joiner.take(list[i], list[i + 1]);
+    } catch (error) {
+      run.ending = unreadable(error);
+      addon.endRun(handle, true);
+    }
   }
 
   /** @param {(why: import('./errors.js').SandboxError) => void} end of a run that is over */

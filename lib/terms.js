@@ -164,6 +164,7 @@ export class Terms {
       timeoutMs: execution.timeoutMs,
       serialization,
       maxResultBytes: execution.maxResultBytes,
+      inPieces: serialization === 'json',
       host: [...this.functions.keys()],
       maxHostCalls: execution.maxHostCalls,
       maxMessageBytes: execution.maxMessageBytes,
@@ -185,7 +186,7 @@ export class Terms {
       collectLogs: monitoring.collectLogs || logs.live,
       logRows: logs.structured,
       request: Buffer.from(JSON.stringify(body)),
-      input: takeInput(request),
+      input: request.bulk ? undefined : takeInput(request),
       maxMessageBytes: execution.maxMessageBytes,
     };
   }

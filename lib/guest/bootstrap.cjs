@@ -11,11 +11,12 @@ const errors = require('./errors.cjs');
 const { createContext } = require('./context.cjs');
 const { watchExits } = require('./exits.cjs');
 const { divertLevels, levelConsole } = require('./log.cjs');
+const pieces = require('./pieces.cjs');
 const { loadHandlerFile, pickExport, resolveHandlerFile } = require('./resolve.cjs');
 const { toText } = require('./text.cjs');
 
 const { TYPE, PHASE, byteLength, mark, markNext, parse, readAhead, receive } = frames;
-const { sendFrame, sendLong, sendText, stringify } = frames;
+const { receiveInput, sendFrame, sendLong, sendPiece, sendText, stringify } = frames;
 const { describe, encodeFailure, failure, isOutOfMemory, isStream, messageOf, read } = errors;
 const listenerCount = process.listenerCount.bind(process);
 /** @type {(code: number) => void} */
@@ -60,23 +61,44 @@ function fail(error, origin) {
 }
 
 /**
- * @param {unknown} result @param {number} limit in bytes
+ * @param {unknown} result
+ * @param {{ limit: number, inPieces: boolean }} how: the limit in bytes
  * @param {((value: unknown) => string) | undefined} encode of the advanced serialization
  */
-function succeed(result, limit, encode) {
+function succeed(result, { limit, inPieces }, encode) {
   finish(() => {
     markNext(PHASE.EXECUTE);
+    const budget = { limit, used: 0 };
     /** @type {string | undefined} */
     let text;
     try {
-      text = serialize(result, encode);
+      const large = inPieces ? pieces.split(result) : undefined;
+      text = large ? sendPieces(large, budget) : serialize(result, encode);
     } catch (error) {
       return sendText(TYPE.ERROR, encodeFailure(unserializable(error, limit)));
     }
     const length = byteLength(text ?? '');
-    if (length > limit) return sendText(TYPE.ERROR, encodeFailure(tooLarge(limit, length)));
+    // Where pieces belong to is no part of the result.
+    const bytes = budget.used > 0 ? budget.used : length;
+    if (bytes > limit) return sendText(TYPE.ERROR, encodeFailure(tooLarge(limit, bytes)));
     return sendLong(TYPE.RESULT, text ?? '', length);
   });
+}
+
+/**
+ * @param {import('./pieces.cjs').Split} large
+ * @param {{ limit: number, used: number }} budget pieces over the limit are counted only
+ * @returns {string} what is to follow them
+ */
+function sendPieces(large, budget) {
+  const { FORM, write } = pieces;
+  const { text, frame } = write(large, (form, piece) => {
+    const length = byteLength(piece);
+    budget.used += form === FORM.TEXT ? length + 1 : length - 1;
+    if (budget.used <= budget.limit) sendPiece(form, piece, length);
+  });
+  budget.used += byteLength(frame);
+  return text;
 }
 
 /**
@@ -170,13 +192,19 @@ function createHostClient(request, codec) {
   return made;
 }
 
-/** Takes the INPUT frame; the bytes are let go once they are decoded. */
-function receiveInput() {
+/** Takes the input's frames; the bytes are let go once they are decoded. */
+function takeInput() {
+  /** @type {import('./pieces.cjs').Joiner | undefined} */
+  let joiner;
   /** @type {Buffer | undefined} */
-  let payload = receive(TYPE.INPUT);
+  let payload = receiveInput((bytes) => {
+    joiner ??= new pieces.Joiner();
+    joiner.take(bytes[0], toText(bytes.subarray(1)));
+  });
   return (/** @type {(text: string) => unknown} */ decode) => {
     const text = payload && toText(payload);
     payload = undefined;
+    if (joiner && text) return joiner.finish(text);
     return text ? decode(text) : undefined;
   };
 }
@@ -206,7 +234,7 @@ async function run(exit) {
   client = undefined;
   readAhead();
   const request = parse(receive(TYPE.REQUEST).toString());
-  const readInput = receiveInput();
+  const readInput = takeInput();
   try {
     const codec = request.serialization === 'advanced' ? await loadAdvanced() : undefined;
     const input = readInput(codec?.decode ?? parse);
@@ -229,7 +257,8 @@ async function run(exit) {
     phase = 'execute';
     let result = await handler(input, ctx);
     if (isStream(result)) result = await connect().pump(result);
-    succeed(result, request.maxResultBytes, codec?.encode);
+    const how = { limit: request.maxResultBytes, inPieces: request.inPieces === true };
+    succeed(result, how, codec?.encode);
   } catch (error) {
     fail(error);
   }

@@ -44,6 +44,7 @@ const TYPE = Object.freeze({
   INPUT: 2,
   RESOLVED: 3,
   ANSWER: 5,
+  INPUT_PIECE: 6,
   MARK: 16,
   LOG: 17,
   SPAN: 18,
@@ -52,6 +53,7 @@ const TYPE = Object.freeze({
   RESULT: 21,
   RESOLVE: 22,
   MESSAGE: 23,
+  RESULT_PIECE: 24,
 });
 const PHASE = Object.freeze({ BOOT: 1, LOAD: 2, EXECUTE: 3 });
 
@@ -137,9 +139,8 @@ function readAhead() {
   moveAll(take, AHEAD);
 }
 
-/** @param {number} length */
-function readExactly(length) {
-  const bytes = allocUnsafeSlow(length);
+/** @param {number} length @param {Buffer} [bytes] where they are put */
+function readExactly(length, bytes = allocUnsafeSlow(length)) {
   const known = min(length, aheadEnd - aheadAt);
   for (let i = 0; i < known; i++) bytes[i] = ahead[aheadAt++];
   if (known < length)
@@ -168,21 +169,48 @@ function writeBoth(before, bytes, length) {
   writeExactly(room, room.length);
 }
 
+/** @param {number} type @param {Buffer} header */
+function check(type, header) {
+  if (header[4] === VERSION && header[5] === type) return;
+  throw new NativeError(`Expected a frame of type ${type}, got ${header[5]}.`);
+}
+
 /**
  * Reads one frame, which must be of `type`.
  * @param {number} type
  */
 function receive(type) {
   const header = readExactly(HEADER);
-  if (header[4] !== VERSION || header[5] !== type) {
-    throw new NativeError(`Expected a frame of type ${type}, got ${header[5]}.`);
+  check(type, header);
+  return readExactly(header.readUInt32LE(0));
+}
+
+/**
+ * Reads the input, whose pieces come first.
+ * @param {(bytes: Buffer) => void} take is given each piece, which is there until it returns
+ * @returns {Buffer} what came last
+ */
+function receiveInput(take) {
+  const header = readExactly(HEADER);
+  /** @type {Buffer | undefined} */
+  let room;
+  for (; header[5] === TYPE.INPUT_PIECE; readExactly(HEADER, header)) {
+    check(TYPE.INPUT_PIECE, header);
+    const length = header.readUInt32LE(0);
+    if (length > PIECE) take(readExactly(length));
+    else take(readExactly(length, (room ??= allocUnsafeSlow(PIECE))).subarray(0, length));
   }
+  check(TYPE.INPUT, header);
   return readExactly(header.readUInt32LE(0));
 }
 
 /** @param {number} type @param {number} length @param {number} [room] bytes, the header being the first */
 function header(type, length, room = HEADER) {
-  const head = allocUnsafeSlow(room);
+  return putHeader(allocUnsafeSlow(room), type, length);
+}
+
+/** @param {Buffer} head @param {number} type @param {number} length */
+function putHeader(head, type, length) {
   head[0] = length;
   head[1] = length >>> 8;
   head[2] = length >>> 16;
@@ -228,6 +256,12 @@ function sendFrame(type, frame) {
 function sendLong(type, text, length) {
   if (length <= SMALL) return sendText(type, text);
   writeExactly(header(type, length), HEADER);
+  writeText(text, length);
+  return undefined;
+}
+
+/** @param {string} text @param {number} length of it in UTF-8 */
+function writeText(text, length) {
   const ascii = length === text.length;
   const room = allocUnsafeSlow(ascii ? min(PIECE, length) : 3 * PIECE);
   for (let at = 0; at < text.length;) {
@@ -241,7 +275,28 @@ function sendLong(type, text, length) {
     writeExactly(room, count);
     at = end;
   }
-  return undefined;
+}
+
+/** Where pieces of a result become bytes. @type {Buffer | undefined} */
+let pieceRoom;
+
+/**
+ * Writes one piece of a result.
+ * @param {number} form of pieces.cjs @param {string} text @param {number} length of it in UTF-8
+ */
+function sendPiece(form, text, length) {
+  const room = (pieceRoom ??= allocUnsafeSlow(HEADER + 1 + PIECE));
+  const at = HEADER + 1;
+  putHeader(room, TYPE.RESULT_PIECE, 1 + length);
+  room[HEADER] = form;
+  if (length > PIECE) {
+    writeExactly(room, at);
+    writeText(text, length);
+    return;
+  }
+  if (length === text.length) latin1Write(room, text, at, length);
+  else utf8Write(room, text, at, length);
+  writeExactly(room, at + length);
 }
 
 /** @param {number} type @param {string} text */
@@ -283,10 +338,12 @@ module.exports = {
   parse,
   readAhead,
   receive,
+  receiveInput,
   restartClock,
   send,
   sendFrame,
   sendLong,
+  sendPiece,
   sendText,
   stringify,
 };

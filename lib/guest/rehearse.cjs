@@ -3,6 +3,7 @@
 // module loaders have started and inline caches are filled.
 
 const { TYPE } = require('./frames.cjs');
+const { Joiner, split, write } = require('./pieces.cjs');
 
 const HEADER = 8;
 
@@ -27,6 +28,7 @@ function messages(file) {
     timeoutMs: 1000,
     serialization: 'json',
     maxResultBytes: 1024,
+    inPieces: true,
     traces: false,
     traceId: null,
     spanId: null,
@@ -59,4 +61,13 @@ async function rehearse(native, run, times) {
   await import('./warm-handler.mjs');
 }
 
-module.exports = { rehearse };
+/** What large values go through. */
+function rehearsePieces() {
+  const rows = [];
+  for (let id = 0; id < 4096; id++) rows[id] = { id, on: true };
+  const large = split({ rows });
+  const joiner = new Joiner();
+  if (large) joiner.finish(write(large, (form, text) => joiner.take(form, text)).text);
+}
+
+module.exports = { rehearse, rehearsePieces };

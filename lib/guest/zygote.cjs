@@ -7,7 +7,7 @@ const { prepare, run } = require('./bootstrap.cjs');
 const { replaceClocks } = require('./clock.cjs');
 const { restartClock } = require('./frames.cjs');
 const { createRandom } = require('./random.cjs');
-const { rehearse } = require('./rehearse.cjs');
+const { rehearse, rehearsePieces } = require('./rehearse.cjs');
 // For guests that speak to the host.
 require('./host.cjs');
 require('./inbox.cjs');
@@ -98,6 +98,7 @@ async function start() {
   if (Number(process.versions.node.split('.')[0]) < 22) keepAliveForWebAssembly();
   prepare();
   await rehearse(native, run, 10);
+  rehearsePieces();
   if (preloads.length > 0) await require('./loaded.cjs').preload(native, root, preloads);
   become(process.pid);
   collectGarbage();

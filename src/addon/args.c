@@ -196,6 +196,15 @@ bool sbx_arg_text(napi_env napi, napi_value object, const char *key, struct sbx_
   return out->len <= UINT32_MAX || bad_value(napi, key, "shorter");
 }
 
+bool sbx_arg_text_opt(napi_env napi, napi_value object, const char *key, struct sbx_bytes *out) {
+  napi_value value;
+  napi_valuetype type;
+  *out = (struct sbx_bytes){0};
+  if (get(napi, object, key, &value, &type) && type == napi_undefined)
+    return true;
+  return sbx_arg_text(napi, object, key, out);
+}
+
 bool sbx_arg_bytes_opt(napi_env napi, napi_value object, const char *key, struct sbx_bytes *out) {
   napi_value value;
   napi_valuetype type;

@@ -63,4 +63,7 @@ bool sbx_arg_bytes_opt(napi_env napi, napi_value object, const char *key, struct
 /* The same, or a string, whose UTF-8 is copied. */
 bool sbx_arg_text(napi_env napi, napi_value object, const char *key, struct sbx_bytes *out);
 
+/* The same, but undefined is allowed and leaves out->value and out->copy NULL. */
+bool sbx_arg_text_opt(napi_env napi, napi_value object, const char *key, struct sbx_bytes *out);
+
 #endif

@@ -62,7 +62,7 @@ bool sbx_outbox_put(struct sbx_run *run, uint8_t type, const void *a, size_t a_l
     return false;
   sbx_frame_header(header, type, (uint32_t)(a_len + b_len));
   ssize_t n = 0;
-  if (run->out_at == run->out_end && sbx_outbox_left(box) == 0) {
+  if (run->out_at == run->out_end && !run->pieces.out.first && sbx_outbox_left(box) == 0) {
     struct msghdr head = {.msg_iov = parts, .msg_iovlen = 3};
     do
       n = sendmsg(stream->fd, &head, MSG_NOSIGNAL | MSG_DONTWAIT);

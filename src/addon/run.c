@@ -37,7 +37,7 @@ struct start {
   uint64_t max_result, max_message, log_bytes, sample_ms, debug_fd;
   bool collect_logs, log_rows, fork;
   struct sbx_bytes program, request, input;
-  napi_ref on_done, on_logs, on_lookup, on_messages, on_room;
+  napi_ref on_done, on_logs, on_lookup, on_messages, on_room, on_pieces;
   napi_value runner_object;
 };
 
@@ -67,12 +67,13 @@ static bool parse_start(napi_env napi, napi_value o, struct start *s) {
          sbx_arg_bytes_opt(napi, o, "program", &s->program) &&
          sbx_arg_uint_opt(napi, o, "debugFd", 0, INT_MAX, &s->debug_fd) &&
          sbx_arg_bytes(napi, o, "request", &s->request) &&
-         sbx_arg_text(napi, o, "input", &s->input) &&
+         sbx_arg_text_opt(napi, o, "input", &s->input) &&
          sbx_arg_function(napi, o, "onDone", &s->on_done) &&
          sbx_arg_function_opt(napi, o, "onLogs", &s->on_logs) &&
          sbx_arg_function_opt(napi, o, "onLookup", &s->on_lookup) &&
          sbx_arg_function_opt(napi, o, "onMessages", &s->on_messages) &&
          sbx_arg_function_opt(napi, o, "onRoom", &s->on_room) &&
+         sbx_arg_function_opt(napi, o, "onPieces", &s->on_pieces) &&
          (!s->on_messages || sbx_arg_uint(napi, o, "maxMessageBytes", 0,
                                           UINT32_MAX - SBX_MESSAGE_HEAD, &s->max_message));
 }
@@ -87,6 +88,7 @@ static void free_start(struct sbx_env *env, struct start *s) {
   sbx_js_unref(env, &s->on_lookup);
   sbx_js_unref(env, &s->on_messages);
   sbx_js_unref(env, &s->on_room);
+  sbx_js_unref(env, &s->on_pieces);
 }
 
 static void put_grants(struct sbx_ctl_run *args, char *const *grants) {
@@ -181,12 +183,14 @@ static void release(struct sbx_run *run) {
   sbx_lookup_free(run->lookups);
   run->lookups = NULL;
   sbx_message_free(&run->messages);
+  sbx_pieces_free(&run->pieces);
   sbx_outbox_free(&run->outbox);
   sbx_js_unref(env, &run->on_done);
   sbx_js_unref(env, &run->on_logs);
   sbx_js_unref(env, &run->on_lookup);
   sbx_js_unref(env, &run->on_messages);
   sbx_js_unref(env, &run->on_room);
+  sbx_js_unref(env, &run->on_pieces);
   sbx_js_unref(env, &run->runner_object);
   sbx_js_unref(env, &run->program);
   sbx_js_unref(env, &run->request);
@@ -256,7 +260,9 @@ static struct sbx_run *new_run(struct sbx_runner *runner, const struct start *s)
     sbx_frame_accept(&run->parser, SBX_FRAME_MESSAGE, (uint32_t)s->max_message + SBX_MESSAGE_HEAD);
   run->outcome.sampler = &run->sampler;
   run->outcome.log_rows = s->log_rows;
-  run->outcome.text_result = s->input.copy != NULL;
+  if (s->on_pieces)
+    sbx_pieces_accept(run, (uint32_t)s->max_result);
+  run->outcome.text_result = s->input.copy || !s->input.value;
   run->message = make_message(s);
   if (s->collect_logs)
     run->outcome.logs =
@@ -291,7 +297,8 @@ static napi_value launch(napi_env napi, struct sbx_runner *runner, struct start 
   if (s->program.value)
     queue_frame(run, SBX_FRAME_PROGRAM, &s->program);
   queue_frame(run, SBX_FRAME_REQUEST, &s->request);
-  queue_frame(run, SBX_FRAME_INPUT, &s->input);
+  if (s->input.value || s->input.copy)
+    queue_frame(run, SBX_FRAME_INPUT, &s->input);
   run->text = s->input.copy;
   s->input.copy = NULL;
   napi_value object = NULL;
@@ -317,7 +324,8 @@ static napi_value launch(napi_env napi, struct sbx_runner *runner, struct start 
   run->on_lookup = s->on_lookup;
   run->on_messages = s->on_messages;
   run->on_room = s->on_room;
-  s->on_done = s->on_logs = s->on_lookup = s->on_messages = s->on_room = NULL;
+  run->on_pieces = s->on_pieces;
+  s->on_done = s->on_logs = s->on_lookup = s->on_messages = s->on_room = s->on_pieces = NULL;
   uv_timer_start(&run->backstop, on_backstop, runner->allowed_ms + START_MS, 0);
   sbx_channel_add(runner, run);
   return object;
@@ -390,6 +398,7 @@ void sbx_run_settle(struct sbx_run *run) {
   close_timers(run);
   /* The data socket first: its last LOG frames are older than the end of the output. */
   sbx_stream_drain(&run->streams[SBX_RUN_DATA]);
+  sbx_pieces_tell(run);
   sbx_message_tell(run);
   sbx_stream_drain(&run->streams[SBX_RUN_STDOUT]);
   sbx_stream_drain(&run->streams[SBX_RUN_STDERR]);
@@ -409,7 +418,8 @@ void sbx_run_abandon(struct sbx_run *run) {
 }
 
 size_t sbx_run_memory(const struct sbx_run *run) {
-  size_t bytes = sizeof *run + run->parser.cap + sbx_outcome_memory(&run->outcome);
+  size_t bytes = sizeof *run + run->parser.cap + sbx_outcome_memory(&run->outcome) +
+                 run->pieces.out.bytes + run->pieces.came.bytes;
   if (run->message)
     bytes += sizeof *run->message;
   for (unsigned i = run->out_at; i < run->out_end; i++)

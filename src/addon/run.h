@@ -14,6 +14,7 @@
 #include "message.h"
 #include "outbox.h"
 #include "outcome.h"
+#include "pieces.h"
 
 /* The most frames that a run begins with. */
 #define SBX_RUN_FRAMES 3
@@ -44,7 +45,7 @@ struct sbx_run {
   bool want_term, want_kill;
 
   napi_ref on_done;
-  napi_ref on_logs, on_lookup, on_messages, on_room; /* may be NULL */
+  napi_ref on_logs, on_lookup, on_messages, on_room, on_pieces; /* may be NULL */
   napi_ref runner_object; /* the runner may not be collected while a run is pending */
   napi_async_context context;
 
@@ -54,6 +55,7 @@ struct sbx_run {
   struct sbx_sampler sampler;
   struct sbx_lookups *lookups; /* NULL until the guest has asked for a name */
   struct sbx_messages messages;
+  struct sbx_pieces pieces;
   struct sbx_outbox outbox;
   uv_timer_t backstop; /* the launcher keeps the deadlines; this is for one that hangs */
 

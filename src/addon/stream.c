@@ -42,12 +42,17 @@ static void forget_out(struct sbx_run *run) {
   run->text = NULL;
 }
 
+static void drop_out(struct sbx_run *run) {
+  forget_out(run);
+  sbx_pieces_drop(&run->pieces);
+}
+
 void sbx_stream_close(struct sbx_stream *stream) {
   if (!stream->open)
     return;
   stream->open = false;
   if (stream->kind == SBX_RUN_DATA)
-    forget_out(stream->run);
+    drop_out(stream->run);
   uv_close((uv_handle_t *)&stream->poll, on_closed);
   /* uv_close has taken it out of the poller: from here on the number may be reused. */
   sbx_fd_close(&stream->fd);
@@ -76,7 +81,7 @@ bool sbx_stream_send(struct sbx_run *run) {
     }
   }
   forget_out(run);
-  if (sbx_outbox_send(run))
+  if (sbx_pieces_send(run) || sbx_outbox_send(run))
     return true;
   sbx_lookup_drained(run);
   return false;
@@ -100,6 +105,8 @@ static int take_frame(void *arg, uint8_t type, uint8_t *data, size_t len) {
   }
   if (type == SBX_FRAME_MESSAGE)
     return !sbx_message_take(run, data, len);
+  if (type == SBX_FRAME_RESULT_PIECE)
+    return !sbx_pieces_take(run, data, len);
   int stop = sbx_outcome_take(&run->outcome, type, data, len);
   /* The guest is about to end, and a thread of it may wait for an answer: end-of-file wakes it. */
   if (run->lookups && (type == SBX_FRAME_NOTICE || sbx_outcome_decided(&run->outcome)))
@@ -125,13 +132,15 @@ static const char *frame_failure(int status) {
 static void handle_stop(struct sbx_stream *stream, int status) {
   struct sbx_run *run = stream->run;
   struct sbx_outcome *outcome = &run->outcome;
+  uint8_t type = run->parser.failed_type;
   if (sbx_outcome_decided(outcome))
     return;
-  if (status == SBX_FRAME_E_TOO_LONG && run->parser.failed_type == SBX_FRAME_RESULT)
+  if (status == SBX_FRAME_E_TOO_LONG &&
+      (type == SBX_FRAME_RESULT || type == SBX_FRAME_RESULT_PIECE))
     outcome->too_large = true;
-  else if (status == SBX_FRAME_E_TOO_LONG && run->parser.failed_type == SBX_FRAME_MESSAGE)
+  else if (status == SBX_FRAME_E_TOO_LONG && type == SBX_FRAME_MESSAGE)
     outcome->overflow = true;
-  else if (!outcome->protocol_error)
+  else if (!outcome->protocol_error && !outcome->too_large)
     outcome->protocol_error = frame_failure(status);
   sbx_stream_close(stream);
   sbx_channel_kill(run);
@@ -192,7 +201,7 @@ static void read_turn(struct sbx_stream *stream) {
   do
     total += n = read_data(stream);
   while (n > 0 && stream->open && total < DATA_TURN && !sbx_live_enough(&env_of(stream)->live) &&
-         !sbx_message_enough(&stream->run->messages));
+         !sbx_message_enough(&stream->run->messages) && !sbx_pieces_enough(&stream->run->pieces));
 }
 
 void sbx_stream_drain(struct sbx_stream *stream) {
@@ -203,6 +212,8 @@ void sbx_stream_drain(struct sbx_stream *stream) {
     total += n = stream->kind == SBX_RUN_DATA ? read_data(stream) : read_output(stream);
     if (sbx_live_enough(&env_of(stream)->live))
       flush_live(stream->run);
+    if (sbx_pieces_enough(&stream->run->pieces))
+      sbx_pieces_tell(stream->run);
     if (sbx_message_enough(&stream->run->messages))
       sbx_message_tell(stream->run);
   }
@@ -228,6 +239,7 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
   run->refs++; /* JavaScript, called below, may release the rest. */
   sbx_lookup_tell(run);
   flush_live(run);
+  sbx_pieces_tell(run);
   sbx_message_tell(run);
   sbx_message_room(run);
   sbx_run_unref(run);

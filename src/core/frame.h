@@ -22,6 +22,8 @@ enum sbx_frame_type {
   SBX_FRAME_RESOLVED = 3, /* u32le id, u8 enum sbx_net_verdict, text: see addon/lookup.h */
   SBX_FRAME_PROGRAM = 4,  /* before REQUEST, for a spawned guest: lib/program.js */
   SBX_FRAME_ANSWER = 5,   /* u8 kind, u32le id, what belongs to the kind: see lib/session.js */
+  SBX_FRAME_INPUT_PIECE =
+      6, /* ahead of INPUT: u8 enum sbx_piece_form, text: lib/guest/pieces.cjs */
   /* guest -> host */
   SBX_FRAME_MARK = 16,    /* u8 phase (enum sbx_mark), f64le epoch milliseconds */
   SBX_FRAME_LOG = 17,     /* u8 level (enum sbx_log_level), UTF-8 text */
@@ -31,9 +33,12 @@ enum sbx_frame_type {
   SBX_FRAME_RESULT = 21,  /* the result, in the runner's serialization; empty means undefined */
   SBX_FRAME_RESOLVE = 22, /* u32le id, u8 family (0, 4, 6), u8 0, u16le hints, a host's name */
   SBX_FRAME_MESSAGE = 23, /* u8 kind, u32le id, what belongs to the kind: see lib/session.js */
+  SBX_FRAME_RESULT_PIECE = 24, /* ahead of RESULT, as INPUT_PIECE */
 };
 
 enum sbx_mark { SBX_MARK_BOOT = 1, SBX_MARK_LOAD = 2, SBX_MARK_EXECUTE = 3, SBX_MARK_COUNT = 4 };
+
+enum sbx_piece_form { SBX_PIECE_LIST, SBX_PIECE_MORE, SBX_PIECE_TEXT, SBX_PIECE_FORMS };
 
 #define SBX_LIMIT_MARK 9u
 #define SBX_LIMIT_LOG (1u << 20)
@@ -43,6 +48,10 @@ enum sbx_mark { SBX_MARK_BOOT = 1, SBX_MARK_LOAD = 2, SBX_MARK_EXECUTE = 3, SBX_
 #define SBX_LIMIT_RESOLVE (8u + 255u)
 /* Of a MESSAGE, beside what the runner lets it carry: kind, id and a function's name. */
 #define SBX_MESSAGE_HEAD 256u
+/* A smaller piece of a result counts as this much, so that there cannot be too many. */
+#define SBX_PIECE_MIN 1024u
+/* Of a RESULT that pieces came ahead of: where they belong to, beside the result's own size. */
+#define SBX_LIMIT_PLACES (64u << 10)
 
 enum sbx_frame_status {
   SBX_FRAME_OK = 0,

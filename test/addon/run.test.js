@@ -167,6 +167,46 @@ t.test('a guest that breaks the protocol is killed', async (t) => {
   await close();
 });
 
+t.test('pieces', async (t) => {
+  const { runner, close } = open();
+  const piece = '0300000001180000' + '00' + Buffer.from('[]').toString('hex');
+  const unasked = await start(runner, { act: 'raw', hex: piece }).done;
+  t.match(unasked, { protocolError: /type/ }, 'nobody takes them');
+
+  /** @type {unknown[]} */
+  const came = [];
+  const onPieces = (/** @type {unknown[]} */ list) => came.push(...list);
+  const result = '0100000001150000' + '37';
+  const hex = piece + piece.replace('00' + '5b5d', '02' + 'c3a9') + result;
+  const asked = start(runner, { act: 'raw', hex }, { onPieces, input: '' });
+  await new Promise((resolve) => {
+    const wait = setInterval(() => {
+      if (came.length === 4) resolve(clearInterval(wait));
+    }, 10);
+  });
+  addon.endRun(asked.run, true);
+  t.equal((await asked.done).result, '7');
+  t.same(came, [0, '[]', 2, 'é']);
+
+  const echoed = start(runner, { act: 'echo' }, { input: undefined });
+  t.throws(() => addon.sendPiece(echoed.run, 4, 'x'), { code: 'ERR_INVALID_ARG_TYPE' });
+  t.throws(() => addon.sendPiece(echoed.run, 0, 1), { code: 'ERR_INVALID_ARG_TYPE' });
+  t.throws(() => addon.sendPiece(echoed.run, 0), { code: 'ERR_MISSING_ARGS' });
+  t.throws(() => addon.sendPiece({}, 0, 'x'), { code: 'ERR_INVALID_ARG_TYPE' });
+  t.equal(addon.sendPiece(echoed.run, 3, 'é'), true);
+  t.equal((await echoed.done).result, 'é');
+  t.equal(addon.sendPiece(echoed.run, 3, 'x'), false, 'it is over');
+
+  // What a guest does not read is kept, and goes with it.
+  const deaf = start(runner, { act: 'sleep' }, { input: undefined });
+  for (let i = 0; i < 100; i++) addon.sendPiece(deaf.run, 2, 'x'.repeat(1 << 18));
+  t.ok(addon.runnerMemory(runner) > 16 << 20);
+  addon.endRun(deaf.run, true);
+  t.match(await deaf.done, { reason: 'kill' });
+  t.ok(addon.runnerMemory(runner) < 1 << 20);
+  await close();
+});
+
 t.test('spans are kept up to 1,000', async (t) => {
   const { runner, close } = open();
   const outcome = await start(runner, { act: 'spans', count: 1234 }).done;
@@ -248,7 +288,7 @@ t.test('bad arguments are TypeErrors that name the property', async (t) => {
     logBytes: [-1, null],
     sampleMs: [NaN, -5],
     request: ['text', new Uint16Array(2), new ArrayBuffer(2)],
-    input: [undefined, {}],
+    input: [null, {}],
     onDone: [undefined, {}],
     onLogs: [null, 'x'],
   };
