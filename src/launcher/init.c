@@ -121,6 +121,13 @@ static void kill_for(struct init *s, enum sbx_reason reason) {
   kill_tree(s);
 }
 
+/* Names that the guest's stub resolver wants to know. */
+static void ask_host(struct init *s) {
+  struct sbx_ctl msg = {.type = SBX_CTL_ASK};
+  while (sbx_connections_ask(&s->connections, &msg.u.ask))
+    tell(s, &msg);
+}
+
 static void on_message(struct init *s) {
   struct sbx_ctl msg;
   int fds[SBX_CTL_MAX_FDS], nfds;
@@ -131,6 +138,7 @@ static void on_message(struct init *s) {
     sbx_connections_grant(&s->connections, &msg.u.grant);
     msg.type = SBX_CTL_GRANTED;
     tell(s, &msg);
+    ask_host(s);
   } else if (rc == 1 && msg.type == SBX_CTL_READY) /* A zygote: its guests are its own care. */
     sbx_guest_limit(&s->guest, 0);
   else if (rc == 1 && msg.type == SBX_CTL_TERM)
@@ -159,8 +167,10 @@ static void on_status(struct init *s) {
 
 static void on_connections(struct init *s) {
   struct sbx_err err = {0};
-  if (sbx_connections_dispatch(&s->connections, &err) == 0)
+  if (sbx_connections_dispatch(&s->connections, &err) == 0) {
+    ask_host(s);
     return;
+  }
   kill_tree(s);
   finish_failed(s, &err);
 }
