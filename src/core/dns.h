@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Messages of the domain name system (RFC 1035), as far as getaddrinfo(3) needs them: one question
- * for the IPv4 or IPv6 addresses of a name, and its answer. Pure; runs in init, where every byte of a
- * question is a guest's. */
+ * for the IPv4 or IPv6 addresses of a name, and its answer. Pure; runs in init, where every byte of
+ * a question is a guest's. */
 #ifndef SBX_DNS_H
 #define SBX_DNS_H
 
@@ -41,7 +41,8 @@ struct sbx_dns_question {
 int sbx_dns_read(const uint8_t *message, size_t len, struct sbx_dns_question *out);
 
 /* Writes the answer to a question that was read: with those of the `n` addresses (as in
- * core/netaddr.h) that are of the kind asked for, when `rcode` is SBX_DNS_OK. Returns its length. */
+ * core/netaddr.h) that are of the kind asked for, when `rcode` is SBX_DNS_OK. Returns its length.
+ */
 size_t sbx_dns_answer(const struct sbx_dns_question *question, enum sbx_dns_rcode rcode,
                       const uint8_t (*ips)[16], size_t n, uint8_t out[SBX_DNS_ANSWER_MAX]);
 

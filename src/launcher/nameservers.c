@@ -55,8 +55,7 @@ static void read_file(struct sbx_nameservers *servers) {
                          .resolve = RESOLVE_NO_MAGICLINKS};
   char text[FILE_MAX];
   struct stat st;
-  SBX_AUTO_FD int fd =
-      (int)syscall(SYS_openat2, AT_FDCWD, "/etc/resolv.conf", &how, sizeof how);
+  SBX_AUTO_FD int fd = (int)syscall(SYS_openat2, AT_FDCWD, "/etc/resolv.conf", &how, sizeof how);
   if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
     return;
   ssize_t n = sbx_read_full(fd, text, sizeof text);

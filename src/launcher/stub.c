@@ -163,11 +163,9 @@ int sbx_stub_expect(struct sbx_stub *s, int sock, struct sbx_netaddr *addr) {
 static void take_guest(struct sbx_stub *s, struct connection *c) {
   struct sockaddr_in from;
   socklen_t len = sizeof from;
-  SBX_AUTO_FD int fd =
-      accept4(c->fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  SBX_AUTO_FD int fd = accept4(c->fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
   /* Anybody on this machine may have connected. */
-  if (fd < 0 || from.sin_port != htons(c->port) ||
-      from.sin_addr.s_addr != htonl(INADDR_LOOPBACK))
+  if (fd < 0 || from.sin_port != htons(c->port) || from.sin_addr.s_addr != htonl(INADDR_LOOPBACK))
     return;
   sbx_fd_close(&c->fd);
   c->fd = sbx_fd_steal(&fd);
@@ -280,7 +278,10 @@ void sbx_stub_answer(struct sbx_stub *s, const struct sbx_ctl_grant *grant) {
     if (grant->at[i].verdict == SBX_NET_ALLOWED)
       memcpy(ips[n++], grant->at[i].ip, sizeof ips[0]);
   bool failed = grant->n == 0 && grant->status == SBX_LOOKUP_FAILED;
-  reply(s, c, failed ? SBX_DNS_FAILED : n > 0 ? SBX_DNS_OK : SBX_DNS_NO_NAME,
+  reply(s, c,
+        failed  ? SBX_DNS_FAILED
+        : n > 0 ? SBX_DNS_OK
+                : SBX_DNS_NO_NAME,
         (const uint8_t(*)[16])ips, n);
 }
 

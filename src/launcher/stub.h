@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The stub resolver of one run: answers a guest that asks a name server, so that names work in other
- * runtimes than Node.js, whose dns.lookup asks the host. In init, next to the broker, whose
+/* The stub resolver of one run: answers a guest that asks a name server, so that names work in
+ * other runtimes than Node.js, whose dns.lookup asks the host. In init, next to the broker, whose
  * connect(2) leads here what goes to port 53 of the guest's name servers.
  *
  * Over TCP (RFC 7766), on loopback: the guest's socket is connected to one of ours. Guests that go

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Any message to the stub's reader: nothing crashes, what is to be looked up is a host's name and the
- * one that was asked for, and the answer is one to that question. The same, read in parts, by
+/* Any message to the stub's reader: nothing crashes, what is to be looked up is a host's name and
+ * the one that was asked for, and the answer is one to that question. The same, read in parts, by
  * the stub itself is test/c/test_stub.c.
  *
  * Input: a byte that says how many addresses there are, and of which kind, then a message. */
