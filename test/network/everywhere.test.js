@@ -4,12 +4,14 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { compileProgram } from './fixtures/program.js';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const host = path.join(here, 'fixtures', 'host.js');
 const native = path.join(here, '..', 'escape', 'native');
 const without = path.join(here, '..', '..', 'build', 'escape', 'without');
 const NOBODY = 65534;
+const { program } = compileProgram(t);
 
 const made = spawnSync('make', ['-C', native], { encoding: 'utf8' });
 if (made.status !== 0) throw new Error(`the wrapper: ${made.stdout}${made.stderr}`);
@@ -26,7 +28,7 @@ function play(variant, asUser, isolation, ...capabilities) {
   const [command, ...args] = variant === 'default' ? line : [without, variant, ...line];
   const { stdout, stderr } = spawnSync(command, args, {
     encoding: 'utf8',
-    env: { PATH: process.env.PATH },
+    env: { PATH: process.env.PATH, SBX_PROGRAM: program },
     ...(asUser && { uid: NOBODY, gid: NOBODY }),
   });
   return JSON.parse(stdout || JSON.stringify(stderr));
@@ -65,6 +67,13 @@ for (const user of users) {
       t.match(play('default', asUser, 'strict', 'net:udp'), [{ ...good, udp: 'open' }]);
     },
   );
+  for (const variant of ['default', 'no-userns', 'no-landlock', 'no-getfd'])
+    t.test(`${user}, ${variant}: a program resolves names by the same rules`, async (t) => {
+      const [first] = play(variant, asUser, 'strict', 'process:spawn');
+      const noName = 'Name or service not known';
+      const said = ['HTTP/1.1 200 OK', noName, 'connect: Permission denied', noName];
+      t.same(first, { ...good, program: said });
+    });
   t.test(`${user}: where nobody can be asked, strict refuses`, async (t) => {
     const refused = { code: 'ISOLATION_UNAVAILABLE', message: /permissions\.network.*listener/ };
     t.match(play('no-listener', asUser, 'strict'), [refused, refused, refused]);

@@ -1,22 +1,10 @@
 // The stub resolver: programs of other runtimes than Node.js, which a handler starts, resolve names as
 // dns.lookup does, with the same policy.
-import { spawnSync } from 'node:child_process';
-import fs from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { compileProgram } from './fixtures/program.js';
 import { NEVER, handler, hosts, resolver, run, serveHttp } from './helper.js';
 
-const source = fileURLToPath(new URL('./fixtures/resolve.c', import.meta.url));
-const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'sandbox-stub-'));
-fs.chmodSync(dir, 0o755);
-t.teardown(() => fs.rmSync(dir, { recursive: true, force: true }));
-const program = path.join(dir, 'resolve');
-const made = spawnSync('cc', ['-D_GNU_SOURCE', '-O1', '-pthread', '-o', program, source], {
-  encoding: 'utf8',
-});
-if (made.status !== 0) throw new Error(`resolve.c: ${made.stdout}${made.stderr}`);
+const { dir, program } = compileProgram(t);
 
 const NO_NAME = 'Name or service not known';
 
