@@ -196,8 +196,8 @@ static int copy_address(struct sbx_broker *b, const struct sbx_notify_call *call
 }
 
 /* Reads our copy of an address. Returns 0, or the errno that the guest gets. */
-static int read_address(struct sbx_broker *b, const struct sockaddr_storage *sa, size_t len,
-                        struct sbx_netaddr *addr) {
+static int as_address(struct sbx_broker *b, const struct sockaddr_storage *sa, size_t len,
+                      struct sbx_netaddr *addr) {
   int rc = sbx_netaddr_read(addr, sa, len);
   /* AF_UNSPEC, AF_UNIX, AF_NETLINK, AF_VSOCK …: */
   if (rc == -EAFNOSUPPORT) {
@@ -303,7 +303,7 @@ static void on_connect(struct sbx_broker *b, const struct sbx_notify_call *call)
     return;
   }
   if (!error)
-    error = read_address(b, &sa, len, &addr);
+    error = as_address(b, &sa, len, &addr);
   bool stub = !error && is_stub(b, &addr);
   if (!error && !stub)
     error = judge(b, &addr);
@@ -366,7 +366,7 @@ static int64_t send_datagram(struct sbx_broker *b, int sock, const struct sbx_no
   if (kind != SBX_SOCK_UDP && (d->to_len > 0 || call->nr == SYS_sendmmsg))
     return -EACCES;
   if (d->to_len > 0) {
-    int error = read_address(b, &d->to, d->to_len, &addr);
+    int error = as_address(b, &d->to, d->to_len, &addr);
     if (!error)
       error = judge(b, &addr);
     if (error)
