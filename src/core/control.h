@@ -39,7 +39,7 @@ enum sbx_ctl_type {
   SBX_CTL_GRANTED, /* launcher -> host: which of them it may connect to now */
   SBX_CTL_NET,     /* launcher -> host: what the guest connected to; comes before EXIT */
   SBX_CTL_SPARES, /* launcher -> host: how many guests there are that were forked ahead of demand */
-  SBX_CTL_ASK,    /* launcher -> host: the run's stub resolver was asked for a name; GRANT answers */
+  SBX_CTL_ASK, /* launcher -> host: the run's stub resolver was asked for a name; GRANT answers */
 };
 
 /* Why a guest was ended by its supervisor. */
