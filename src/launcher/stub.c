@@ -161,7 +161,7 @@ int sbx_stub_expect(struct sbx_stub *s, int sock, struct sbx_netaddr *addr) {
 }
 
 static void take_guest(struct sbx_stub *s, struct connection *c) {
-  struct sockaddr_in from;
+  struct sockaddr_in from = {0};
   socklen_t len = sizeof from;
   SBX_AUTO_FD int fd = accept4(c->fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
   /* Anybody on this machine may have connected. */
