@@ -208,27 +208,29 @@ static void crowds(void) {
   sbx_stub_close(s);
 }
 
+/* Sixty addresses to each question, until the socket takes no more. */
 static void unread(void) {
+  static const char question[] = "\0\30\1\2\1\0\0\1\0\0\0\0\0\0\1a\4test\0\0\1\0\1";
+  const size_t len = sizeof question - 1;
   struct sbx_stub *s;
   struct sbx_ctl_ask q;
-  int fd, i, small = 1;
+  int small = 1, answered = 0;
   if (sbx_stub_open(&s) < 0)
     abort();
-  fd = guest(s);
+  int fd = guest(s);
+  struct pollfd p = {.fd = sbx_stub_fd(s), .events = POLLIN};
   setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
-  fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-  static unsigned char many[26 * 1000];
-  for (i = 0; i < 1000; i++)
-    memcpy(many + (size_t)26 * (size_t)i, "\0\30\1\2\1\0\0\1\0\0\0\0\0\0\1a\4test\0\0\1\0\1", 26);
-  for (i = 0; i < 20000; i++) {
-    if (write(fd, many, sizeof many) < 0 && errno != EAGAIN)
+  while (answered < 100000 && send(fd, question, len, MSG_NOSIGNAL) == (ssize_t)len) {
+    if (poll(&p, 1, 1000) != 1)
       break;
-    turn(s);
-    if (!sbx_stub_ask(s, &q))
-      break;
-    grant(s, q.question, 60, SBX_NET_ALLOWED);
+    sbx_stub_dispatch(s);
+    if (sbx_stub_ask(s, &q)) {
+      grant(s, q.question, 60, SBX_NET_ALLOWED);
+      answered++;
+    }
   }
-  ok(i < 20000, "a guest that does not read its answers gets no more");
+  ok(answered > 0 && answered < 100000 && poll(&p, 1, 0) == 0 && !sbx_stub_ask(s, &q),
+     "a guest that does not read its answers gets no more");
   close(fd);
   sbx_stub_close(s);
 }
