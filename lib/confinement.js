@@ -31,6 +31,9 @@ export const RESERVED_CAPABILITIES = {
   'net:unix': PERMIT.unix,
 };
 
+/** Those that the broker holds by taking the guest's own sockets, which not every container lets it. */
+const BY_DESCRIPTOR = ['net:udp', 'net:unix'];
+
 /** What holds whatever the kernel offers. @type {[name: string, detail: string][]} */
 const ALWAYS = [
   ['process', 'a process of its own for every run; its whole tree is ended with it'],
@@ -113,6 +116,13 @@ function missingPromises({ capabilities, filesystem, network }, reports) {
     broken.push(
       `permissions.network names hosts, which cannot be enforced one by one: ${explain(broker)}`,
     );
+  // A broker that sees TCP alone keeps these closed: they would be promised in vain.
+  const closed = capabilities.filter((name) => BY_DESCRIPTOR.includes(name));
+  if (broker.status === 'partial' && closed.length > 0)
+    broken.push(
+      `permissions.capabilities ${closed.map((name) => `'${name}'`).join(' and ')} stay closed beside ` +
+        `permissions.network's hosts: ${explain(broker)}`,
+    );
   return broken;
 }
 
@@ -143,6 +153,8 @@ function permitOf({ capabilities, filesystem, network }, { broker, namespaces, s
     permit &= ~(PERMIT.listen | PERMIT.udp | PERMIT.unix);
   else if (rules) permit |= PERMIT.rules;
   else if (network.allow.length > 0) permit |= PERMIT.net;
+  if (rules && broker.status === 'partial')
+    for (const name of BY_DESCRIPTOR) permit &= ~RESERVED_CAPABILITIES[name];
   // The broker, which looks paths up, is in the guest's mount namespace or in the host's.
   if (rules && namespaces.status === 'unavailable') permit &= ~PERMIT.unix;
   if (filesystem.allow.includes('*')) permit |= PERMIT.allFiles;
@@ -170,7 +182,7 @@ function layersOf({ permissions }, { broker, landlock, namespaces, seccomp }) {
     allNetwork
       ? layer('network', 'not-needed', "permissions.network.allow is ['*']")
       : goesByRules(network)
-        ? held('network', [['the broker of connections', broker]])
+        ? byBroker(broker)
         : held('network', [
             ['the system call filter', seccomp],
             ['the network namespace', namespaces],
@@ -196,6 +208,13 @@ function held(name, guards) {
         'unavailable',
         guards.map(([guard, report]) => `${guard}: ${report.text}`).join('; '),
       );
+}
+
+/** @param {GuardReport} broker */
+function byBroker(broker) {
+  return broker.status === 'partial'
+    ? layer('network', 'partial', `held by the broker of connections: ${broker.text}`, broker.mend)
+    : held('network', [['the broker of connections', broker]]);
 }
 
 /** @param {string} name @param {GuardReport} report @param {string} [without] what is open then */

@@ -22,6 +22,22 @@ const STEERING = [
   /^TZDIR$/,
 ];
 
+/** There is no UDP where connections are judged one by one: src/launcher/stub.h answers over TCP. */
+const OVER_TCP = 'use-vc';
+
+/**
+ * For guests that go by rules: resolvers of C libraries ask name servers over TCP.
+ *
+ * @param {ReturnType<typeof chooseEnvironment>} chosen
+ */
+export function resolveOverTcp({ exec, late }) {
+  const { RES_OPTIONS: own } = late;
+  return {
+    exec: [...exec, `RES_OPTIONS=${OVER_TCP}`],
+    late: own === undefined ? late : { ...late, RES_OPTIONS: `${own} ${OVER_TCP}` },
+  };
+}
+
 /**
  * @param {readonly string[]} allow exact names, and prefixes that end with '*'
  * @param {NodeJS.ProcessEnv} from

@@ -2,9 +2,9 @@
 // The terms on which guests run: what a launcher is told once, in its policy, and what each run is
 // told beside it.
 import { fileURLToPath } from 'node:url';
-import { PERMIT, USE, planConfinement } from './confinement.js';
+import { PERMIT, USE, goesByRules, planConfinement } from './confinement.js';
 import { debugRequest } from './debug.js';
-import { chooseEnvironment } from './environment.js';
+import { chooseEnvironment, resolveOverTcp } from './environment.js';
 import { hostFunctions } from './host.js';
 import { memoryLimits } from './memory.js';
 import { mainFile, programFor } from './program.js';
@@ -20,6 +20,12 @@ const TASKS_OF_A_ZYGOTE = 256;
 
 /** Policies that have passed the launcher's self-test in this process. @type {Set<string>} */
 const tested = new Set();
+
+/** @param {Readonly<import('./config.js').Config>} config */
+function environmentOf({ permissions: { env, network } }) {
+  const chosen = chooseEnvironment(env.allow, process.env);
+  return goesByRules(network) ? resolveOverTcp(chosen) : chosen;
+}
 
 export class Terms {
   #config;
@@ -42,9 +48,7 @@ export class Terms {
     this.#config = config;
     this.#plan = plan;
     this.functions = other?.functions ?? hostFunctions(config.host);
-    this.#environment = other
-      ? other.#environment
-      : chooseEnvironment(config.permissions.env.allow, process.env);
+    this.#environment = other ? other.#environment : environmentOf(config);
     this.files = other?.files ?? configGrants(config.permissions.filesystem);
   }
 
@@ -125,7 +129,7 @@ export class Terms {
 
   /** The files that every run may see. @param {number} permit */
   #grants(permit) {
-    const names = (permit & PERMIT.net) !== 0;
+    const names = (permit & PERMIT.net) !== 0 ? 'asked' : this.lookups ? 'answered' : 'none';
     const advanced = this.#config.serialization === 'advanced';
     return [...runtimeGrants({ names, advanced }), ...this.files.grants];
   }

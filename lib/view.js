@@ -78,17 +78,18 @@ const runtime = new Map();
 /**
  * What Node.js needs before a line of the handler runs, and what its own modules read later.
  *
- * @param {{ names?: boolean, advanced?: boolean }} [options] `names`: the guest resolves names of
- *   hosts itself; `advanced`: it needs the codec of that serialization
+ * @param {{ names?: 'none' | 'asked' | 'answered', advanced?: boolean }} [options] `names` of hosts:
+ *   'asked' of the host's name servers by the guest itself, or 'answered' by the run's stub resolver;
+ *   `advanced`: it needs the codec of that serialization
  * @returns {readonly string[]} the same list every time
  */
-export function runtimeGrants({ names = false, advanced = false } = {}) {
+export function runtimeGrants({ names = 'none', advanced = false } = {}) {
   const key = `${names} ${advanced}`;
   const known = runtime.get(key);
   if (known) return known;
   const { interpreter, libraries } = findLibraries(process.execPath, [
     ...ADDON_LIBRARIES,
-    ...(names ? NAME_LIBRARIES : []),
+    ...(names === 'none' ? [] : NAME_LIBRARIES),
   ]);
   const grants = Object.freeze([
     `x${process.execPath}`,
@@ -100,7 +101,7 @@ export function runtimeGrants({ names = false, advanced = false } = {}) {
     // What Node.js looks at before a module of that directory: see Links.grantDescription().
     `r${ownDescription}`,
     ...RUNTIME,
-    ...(names ? NAMES : []),
+    ...(names === 'asked' ? NAMES : []),
     ...(advanced ? guestPackages().map((dir) => `r${dir}`) : []),
   ]);
   runtime.set(key, grants);

@@ -26,7 +26,7 @@
       'sources': [
         'core/err.c', 'core/fd.c', 'core/frame.c', 'core/logring.c',
         'core/policy.c', 'core/control.c', 'core/proc.c', 'core/signals.c', 'core/netaddr.c',
-        'core/netrules.c',
+        'core/netrules.c', 'core/dns.c',
       ],
     },
     {
@@ -52,6 +52,7 @@
         'launcher/main.c', 'launcher/serve.c', 'launcher/init.c', 'launcher/zygote.c',
         'launcher/selftest.c', 'launcher/child.c', 'launcher/broker.c', 'launcher/notify.c',
         'launcher/kept.c', 'launcher/local.c', 'launcher/datagram.c', 'launcher/sock.c',
+        'launcher/stub.c', 'launcher/nameservers.c',
         'launcher/connections.c', 'launcher/probe.c',
       ],
     },

@@ -1,5 +1,5 @@
 // `npm run bench:network`: connections by rules, many guests at once, and one that floods.
-//   --guests 1000  --connections 10  --concurrency 32  --seconds 10   --startup spawn|fork|auto
+//   --guests 1000  --connections 10  --concurrency 32  --seconds 5   --startup spawn|fork|auto
 //   --out FILE
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,7 +15,7 @@ const { values } = parseArgs({
     guests: { type: 'string', default: '1000' },
     connections: { type: 'string', default: '10' },
     concurrency: { type: 'string', default: '32' },
-    seconds: { type: 'string', default: '10' },
+    seconds: { type: 'string', default: '5' },
     startup: { type: 'string', default: 'auto' },
     out: { type: 'string' },
   },

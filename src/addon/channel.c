@@ -229,6 +229,10 @@ static bool handle_message(struct sbx_runner *runner, const struct sbx_ctl *msg)
     if (run)
       sbx_lookup_granted(run, &msg->u.grant);
     return true;
+  case SBX_CTL_ASK:
+    if (run)
+      sbx_lookup_question(run, &msg->u.ask);
+    return true;
   case SBX_CTL_NET:
     if (run) {
       run->outcome.has_net = true;

@@ -19,6 +19,7 @@
 #define QUESTION_HEAD 8u
 #define ERROR_TEXT_MAX 64u
 #define NOT_FOUND "ENOTFOUND -3008"
+#define NOT_FOUND_CODE (sizeof "ENOTFOUND" - 1)
 
 enum state { FREE, ASKED, TOLD, GRANTING, SENT };
 
@@ -65,11 +66,27 @@ void sbx_lookup_drained(struct sbx_run *run) {
     run->lookups->unread = 0;
 }
 
+/* Init, whose question it is, has the addresses already, or else hears that there are none. */
+static void answer_question(struct sbx_run *run, struct lookup *it, uint32_t status) {
+  if (it->state == SENT) {
+    it->state = FREE;
+    return;
+  }
+  it->grant.status = status;
+  it->state = GRANTING;
+  sbx_channel_grant(run);
+}
+
 /* Without memory the guest waits for its deadline. */
 static void answer(struct sbx_run *run, struct lookup *it, uint32_t status, const char *text,
                    size_t len) {
   struct sbx_lookups *l = run->lookups;
   uint8_t head[ANSWER_HEAD];
+  if (it->grant.question != 0) {
+    bool nobody = status == SBX_LOOKUP_FAILED && strncmp(text, NOT_FOUND, NOT_FOUND_CODE) == 0;
+    answer_question(run, it, nobody ? SBX_LOOKUP_NO_NAME : status);
+    return;
+  }
   it->state = FREE;
   write_u32(head, it->id);
   head[4] = (uint8_t)status;
@@ -104,33 +121,53 @@ static bool breaks(struct sbx_run *run, const char *how) {
   return false;
 }
 
-bool sbx_lookup_ask(struct sbx_run *run, const uint8_t *data, size_t len) {
-  if (len <= QUESTION_HEAD || data[5] != 0 || (data[4] != 0 && data[4] != 4 && data[4] != 6))
-    return breaks(run, "a RESOLVE frame with a bad payload");
+static struct lookup *take_free(struct sbx_run *run) {
   if (!run->lookups)
     run->outcome.lookups = run->lookups = calloc(1, sizeof *run->lookups);
   struct sbx_lookups *l = run->lookups;
   struct lookup *it = find(l, FREE, 0);
-  if (!it || l->unread >= SBX_LOOKUPS_MAX)
+  if (it)
+    *it = (struct lookup){.number = ++l->last_number, .grant.lookup = l->last_number};
+  return it;
+}
+
+/* Judges the name. One that is allowed is JavaScript's to resolve. */
+static void begin(struct sbx_run *run, struct lookup *it, const char *name, size_t len) {
+  if (memchr(name, '\0', len) || len >= sizeof it->grant.name)
+    len = 0; /* No name at all. */
+  memcpy(it->grant.name, name, len);
+  it->state = ASKED;
+  uint32_t verdict = sbx_netrules_name(run->runner->rules, it->grant.name, len, 0);
+  if (verdict == SBX_NET_ALLOWED)
+    return;
+  if (verdict != SBX_NET_MALFORMED)
+    note_refused(run->lookups, it->grant.name, verdict);
+  answer(run, it, verdict, "", 0);
+}
+
+bool sbx_lookup_ask(struct sbx_run *run, const uint8_t *data, size_t len) {
+  if (len <= QUESTION_HEAD || data[5] != 0 || (data[4] != 0 && data[4] != 4 && data[4] != 6))
+    return breaks(run, "a RESOLVE frame with a bad payload");
+  struct lookup *it = take_free(run);
+  if (!it || run->lookups->unread >= SBX_LOOKUPS_MAX)
     return breaks(run, "more names asked for at a time than a guest may");
-  const char *name = (const char *)data + QUESTION_HEAD;
-  size_t name_len = len - QUESTION_HEAD;
-  *it = (struct lookup){.state = ASKED,
-                        .number = ++l->last_number,
-                        .id = read_u32(data),
-                        .family = data[4],
-                        .hints = (uint16_t)(data[6] | data[7] << 8)};
-  if (memchr(name, '\0', name_len) || name_len >= sizeof it->grant.name)
-    name_len = 0; /* No name at all. */
-  memcpy(it->grant.name, name, name_len);
-  it->grant.lookup = it->number;
-  uint32_t verdict = sbx_netrules_name(run->runner->rules, it->grant.name, name_len, 0);
-  if (verdict != SBX_NET_ALLOWED) {
-    if (verdict != SBX_NET_MALFORMED)
-      note_refused(l, it->grant.name, verdict);
-    answer(run, it, verdict, "", 0);
-  }
+  it->id = read_u32(data);
+  it->family = data[4];
+  it->hints = (uint16_t)(data[6] | data[7] << 8);
+  begin(run, it, (const char *)data + QUESTION_HEAD, len - QUESTION_HEAD);
   return true;
+}
+
+/* Without a free place the guest has taken all of them itself, and waits for an answer in vain. */
+void sbx_lookup_question(struct sbx_run *run, const struct sbx_ctl_ask *ask) {
+  struct lookup *it = take_free(run);
+  if (!it)
+    return;
+  it->grant.question = ask->question;
+  begin(run, it, ask->name, strnlen(ask->name, sizeof ask->name));
+  run->refs++; /* JavaScript, called below, may release the rest. */
+  sbx_lookup_tell(run);
+  sbx_run_unref(run);
 }
 
 /* An sbx_js_build. */
@@ -176,14 +213,14 @@ napi_value sbx_lookup_answer(napi_env napi, napi_callback_info info) {
       sbx_run_get(napi, args[0], &run) && run) {
     struct lookup *it = find(run->lookups, TOLD, (uint32_t)number);
     if (it && *error) {
-      answer(run, it, SBX_RESOLVED_ERROR, error, strlen(error));
+      answer(run, it, SBX_LOOKUP_FAILED, error, strlen(error));
     } else if (it) {
       put_addresses(&it->grant, addresses);
       if (it->grant.n > 0) {
         it->state = GRANTING;
         sbx_channel_grant(run);
       } else {
-        answer(run, it, SBX_RESOLVED_ERROR, NOT_FOUND, sizeof NOT_FOUND - 1);
+        answer(run, it, SBX_LOOKUP_FAILED, NOT_FOUND, sizeof NOT_FOUND - 1);
       }
     }
   }
@@ -202,7 +239,7 @@ int sbx_lookup_send(struct sbx_run *run) {
     int rc = sbx_ctl_send(run->runner->control_fd, &msg, NULL, 0);
     if (rc != 0)
       return rc;
-    it->state = SENT;
+    it->state = it->grant.n > 0 ? SENT : FREE;
   }
   return 0;
 }

@@ -8,7 +8,10 @@
  *
  * The answer, a RESOLVED frame: u32le the guest's id, u8 status, text. The status is an enum
  * sbx_net_verdict (SBX_NET_ALLOWED: the addresses, with a space between them; any other: the
- * address that was refused, or nothing) or SBX_RESOLVED_ERROR (the error's code and number). */
+ * address that was refused, or nothing) or SBX_LOOKUP_FAILED (the error's code and number).
+ *
+ * What the guest's stub resolver was asked for goes the same way, but for the answer: that is
+ * init's, which is told of a name that has no addresses, too. */
 #ifndef SBX_LOOKUP_H
 #define SBX_LOOKUP_H
 
@@ -16,10 +19,12 @@
 
 #define SBX_LOOKUPS_MAX 64u
 #define SBX_NAMES_MAX 64u
-#define SBX_RESOLVED_ERROR 255u
 
 /* A RESOLVE frame. Returns false when it breaks the protocol; outcome.protocol_error says how. */
 bool sbx_lookup_ask(struct sbx_run *run, const uint8_t *data, size_t len);
+
+/* An ASK of init: judges the name and calls onLookup. */
+void sbx_lookup_question(struct sbx_run *run, const struct sbx_ctl_ask *ask);
 
 /* Calls onLookup for what was asked since. */
 void sbx_lookup_tell(struct sbx_run *run);

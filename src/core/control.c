@@ -33,6 +33,8 @@ size_t sbx_ctl_size(const struct sbx_ctl *msg) {
     return HEAD + sizeof(struct sbx_ctl_exit);
   case SBX_CTL_SPARES:
     return HEAD + sizeof(struct sbx_ctl_spares);
+  case SBX_CTL_ASK:
+    return HEAD + sizeof(struct sbx_ctl_ask);
   case SBX_CTL_GRANT:
   case SBX_CTL_GRANTED:
     return msg->u.grant.n <= SBX_CTL_ADDRS_MAX

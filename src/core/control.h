@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include "err.h"
 
-#define SBX_CTL_VERSION 3
+#define SBX_CTL_VERSION 4
 #define SBX_CTL_FD 3      /* the launcher's end of the control socket */
 #define SBX_POLICY_FD 4   /* the memfd with the encoded policy */
 #define SBX_CTL_RUN_FDS 3 /* that every RUN has */
@@ -39,6 +39,7 @@ enum sbx_ctl_type {
   SBX_CTL_GRANTED, /* launcher -> host: which of them it may connect to now */
   SBX_CTL_NET,     /* launcher -> host: what the guest connected to; comes before EXIT */
   SBX_CTL_SPARES, /* launcher -> host: how many guests there are that were forked ahead of demand */
+  SBX_CTL_ASK, /* launcher -> host: the run's stub resolver was asked for a name; GRANT answers */
 };
 
 /* Why a guest was ended by its supervisor. */
@@ -94,8 +95,19 @@ struct sbx_ctl_spares {
 #define SBX_CTL_NAME_MAX 256
 #define SBX_CTL_ADDRS_MAX 64
 
+/* Why a name has no addresses, beside the verdicts on it. */
+#define SBX_LOOKUP_NO_NAME 254u /* nobody knows it */
+#define SBX_LOOKUP_FAILED 255u  /* it could not be resolved */
+
+struct sbx_ctl_ask {
+  uint32_t question;           /* the stub's number for it, never 0 */
+  char name[SBX_CTL_NAME_MAX]; /* NUL-terminated */
+};
+
 struct sbx_ctl_grant {
   uint32_t lookup;             /* the host's number for it */
+  uint32_t question;           /* the stub's, 0 when the guest's dns.lookup asked */
+  uint32_t status;             /* of a question, when n is 0: a verdict or SBX_LOOKUP_… */
   uint32_t n;                  /* of addresses; the message is cut there */
   char name[SBX_CTL_NAME_MAX]; /* NUL-terminated */
   struct sbx_ctl_addr {
@@ -130,6 +142,7 @@ struct sbx_ctl {
     struct sbx_ctl_exit exit;
     struct sbx_ctl_spares spares;
     struct sbx_ctl_grant grant; /* GRANT, GRANTED */
+    struct sbx_ctl_ask ask;
     struct sbx_net_report net;
     struct sbx_err err; /* FATAL, FAILED */
   } u;

@@ -25,6 +25,7 @@
 #include "local.h"
 #include "notify.h"
 #include "sock.h"
+#include "stub.h"
 
 #if defined(__x86_64__)
 #define NATIVE_ARCH AUDIT_ARCH_X86_64
@@ -57,10 +58,11 @@ struct sbx_broker {
   struct sbx_net_report report;
   struct sbx_netgrants grants;
   struct sbx_datagram datagram;
+  struct sbx_stub *stub; /* from the first connection on that may be its own */
 };
 
 /* What an event of the epoll set is about: one of these, or the index in `waiting`. */
-enum { TAG_LISTENER = WAITING_MAX, TAG_TIMER };
+enum { TAG_LISTENER = WAITING_MAX, TAG_TIMER, TAG_STUB };
 
 static int watch(struct sbx_broker *b, int fd, uint32_t events, uint32_t tag) {
   struct epoll_event event = {.events = events, .data = {.u32 = tag}};
@@ -193,18 +195,20 @@ static int copy_address(struct sbx_broker *b, const struct sbx_notify_call *call
   return sbx_notify_valid(b->listener, call->id) ? 0 : ESRCH;
 }
 
-/* Judges our copy of an address. Returns 0 when it may be connected to, or the errno that the guest
- * gets. */
-static int judge(struct sbx_broker *b, const struct sockaddr_storage *sa, size_t len,
-                 struct sbx_netaddr *addr) {
+/* Reads our copy of an address. Returns 0, or the errno that the guest gets. */
+static int as_address(struct sbx_broker *b, const struct sockaddr_storage *sa, size_t len,
+                      struct sbx_netaddr *addr) {
   int rc = sbx_netaddr_read(addr, sa, len);
   /* AF_UNSPEC, AF_UNIX, AF_NETLINK, AF_VSOCK …: */
   if (rc == -EAFNOSUPPORT) {
     note(b, NULL, SBX_NET_MALFORMED);
     return EACCES;
   }
-  if (rc < 0)
-    return EINVAL;
+  return rc < 0 ? EINVAL : 0;
+}
+
+/* Returns 0 when it may be connected to, or the errno that the guest gets. */
+static int judge(struct sbx_broker *b, const struct sbx_netaddr *addr) {
   enum sbx_net_verdict verdict = sbx_netrules_judge(b->rules, addr, &b->grants);
   if (verdict == SBX_NET_ALLOWED)
     return 0;
@@ -218,16 +222,46 @@ static int take_socket(struct sbx_broker *b, const struct sbx_notify_call *call)
   return b->kept.active ? sbx_kept_take(&b->kept, call, number) : sbx_notify_fd(call, number);
 }
 
-/* Connects to an address that was judged, or of which the socket decides. */
+static bool is_stub(struct sbx_broker *b, const struct sbx_netaddr *addr) {
+  if (addr->port != SBX_STUB_PORT)
+    return false;
+  if (!b->stub && sbx_stub_open(&b->stub) == 0 &&
+      watch(b, sbx_stub_fd(b->stub), EPOLLIN, TAG_STUB) < 0) {
+    sbx_stub_close(b->stub);
+    b->stub = NULL;
+  }
+  return b->stub && sbx_stub_serves(b->stub, addr);
+}
+
+/* Connects to the run's own resolver; takes over `sock`. */
+static void connect_stub(struct sbx_broker *b, uint64_t id, int sock) {
+  struct sbx_netaddr addr;
+  int error = sbx_stub_expect(b->stub, sock, &addr);
+  if (!error) {
+    connect_to(b, id, sock, &addr);
+    return;
+  }
+  sbx_kept_add(&b->kept, sock);
+  sbx_notify_answer(b->listener, id, error, 0);
+  sbx_fd_close(&sock);
+}
+
+/* Connects to an address that was judged, or to the stub. */
 static void connect_judged(struct sbx_broker *b, const struct sbx_notify_call *call,
-                           const struct sbx_netaddr *addr) {
+                           const struct sbx_netaddr *addr, bool stub) {
   SBX_AUTO_FD int sock = take_socket(b, call);
   /* Only now is it known that the socket was one of the thread that waits. */
   if (!sbx_notify_valid(b->listener, call->id))
     return;
   enum sbx_sock_kind kind = sock < 0 ? SBX_SOCK_OTHER : sbx_sock_kind(sock);
+  /* Datagrams have no stub. */
+  int refused = stub && kind != SBX_SOCK_TCP && sock >= 0 ? judge(b, addr) : 0;
   if (sock == -EBADF) {
     sbx_notify_answer(b->listener, call->id, EBADF, 0);
+  } else if (refused) {
+    sbx_notify_answer(b->listener, call->id, refused, 0);
+  } else if (stub && kind == SBX_SOCK_TCP) {
+    connect_stub(b, call->id, sbx_fd_steal(&sock));
   } else if (kind == SBX_SOCK_TCP || (kind == SBX_SOCK_UDP && (b->permit & SBX_PERMIT_NET_UDP))) {
     note(b, addr, SBX_NET_ALLOWED);
     connect_to(b, call->id, sbx_fd_steal(&sock), addr);
@@ -269,11 +303,14 @@ static void on_connect(struct sbx_broker *b, const struct sbx_notify_call *call)
     return;
   }
   if (!error)
-    error = judge(b, &sa, len, &addr);
+    error = as_address(b, &sa, len, &addr);
+  bool stub = !error && is_stub(b, &addr);
+  if (!error && !stub)
+    error = judge(b, &addr);
   if (error)
     sbx_notify_answer(b->listener, call->id, error, 0);
   else
-    connect_judged(b, call, &addr);
+    connect_judged(b, call, &addr, stub);
 }
 
 /* Which protocol a new socket has, or 0 when it is none that is made here. */
@@ -329,7 +366,9 @@ static int64_t send_datagram(struct sbx_broker *b, int sock, const struct sbx_no
   if (kind != SBX_SOCK_UDP && (d->to_len > 0 || call->nr == SYS_sendmmsg))
     return -EACCES;
   if (d->to_len > 0) {
-    int error = judge(b, &d->to, d->to_len, &addr);
+    int error = as_address(b, &d->to, d->to_len, &addr);
+    if (!error)
+      error = judge(b, &addr);
     if (error)
       return -error;
     note(b, &addr, SBX_NET_ALLOWED);
@@ -396,6 +435,8 @@ void sbx_broker_dispatch(struct sbx_broker *b) {
       serve(b);
     else if (tag < WAITING_MAX)
       on_connected(b, &b->waiting[tag]);
+    else if (tag == TAG_STUB)
+      sbx_stub_dispatch(b->stub);
     else if (read(b->timer, &ticks, sizeof ticks) > 0)
       sweep(b);
   }
@@ -448,6 +489,15 @@ enum sbx_net_verdict sbx_broker_grant(struct sbx_broker *b, const char *name, si
   return sbx_netrules_grant(b->rules, name, len, sa, sa_len, &b->grants);
 }
 
+bool sbx_broker_ask(struct sbx_broker *b, struct sbx_ctl_ask *out) {
+  return b->stub && sbx_stub_ask(b->stub, out);
+}
+
+void sbx_broker_answer(struct sbx_broker *b, const struct sbx_ctl_grant *grant) {
+  if (b->stub)
+    sbx_stub_answer(b->stub, grant);
+}
+
 const struct sbx_net_report *sbx_broker_report(const struct sbx_broker *b) {
   return &b->report;
 }
@@ -458,6 +508,7 @@ void sbx_broker_close(struct sbx_broker *b) {
   for (int i = 0; i < WAITING_MAX; i++)
     sbx_fd_close(&b->waiting[i].sock);
   sbx_kept_close(&b->kept);
+  sbx_stub_close(b->stub);
   sbx_fd_close(&b->timer);
   sbx_fd_close(&b->epoll);
   sbx_fd_close(&b->listener);

@@ -19,10 +19,14 @@
  * with SBX_PERMIT_NET_UDP: sockets are made here, and each message with an address is judged and
  * sent here (datagram.h), which needs pidfd_getfd(2): without it there are none.
  *
+ * connect(2) of a TCP socket to port 53 of a name server of the guest's leads to the run's stub
+ * resolver (stub.h), whatever the rules say of that address.
+ *
  * Nothing is ever answered with SECCOMP_USER_NOTIF_FLAG_CONTINUE. */
 #ifndef SBX_BROKER_H
 #define SBX_BROKER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -48,6 +52,10 @@ void sbx_broker_dispatch(struct sbx_broker *b);
 /* A name that the guest looked up has resolved to an address: see sbx_netrules_grant(). */
 enum sbx_net_verdict sbx_broker_grant(struct sbx_broker *b, const char *name, size_t len,
                                       const struct sockaddr *sa, socklen_t sa_len);
+
+/* The run's stub resolver: a name that it has to ask the host for, and what came of it. */
+bool sbx_broker_ask(struct sbx_broker *b, struct sbx_ctl_ask *out);
+void sbx_broker_answer(struct sbx_broker *b, const struct sbx_ctl_grant *grant);
 
 const struct sbx_net_report *sbx_broker_report(const struct sbx_broker *b);
 

@@ -58,6 +58,12 @@ void sbx_connections_grant(struct sbx_connections *c, struct sbx_ctl_grant *gran
                                                         (struct sockaddr *)&addr, sizeof addr)
                                      : SBX_NET_NO_RULE;
   }
+  if (c->broker && grant->question != 0)
+    sbx_broker_answer(c->broker, grant);
+}
+
+bool sbx_connections_ask(struct sbx_connections *c, struct sbx_ctl_ask *out) {
+  return c->broker && sbx_broker_ask(c->broker, out);
 }
 
 bool sbx_connections_report(const struct sbx_connections *c, struct sbx_net_report *report) {

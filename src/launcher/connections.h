@@ -29,7 +29,10 @@ int sbx_connections_fd(const struct sbx_connections *c);
 /* There is something to do. -errno with `err` filled: the guest must not go on. */
 int sbx_connections_dispatch(struct sbx_connections *c, struct sbx_err *err);
 
-/* Fills in the verdicts. */
+/* Whether there is a name that the host is to be asked for. */
+bool sbx_connections_ask(struct sbx_connections *c, struct sbx_ctl_ask *out);
+
+/* Fills in the verdicts, and passes them on to who has asked by sbx_connections_ask(). */
 void sbx_connections_grant(struct sbx_connections *c, struct sbx_ctl_grant *grant);
 
 /* Returns whether there is anything to report. */

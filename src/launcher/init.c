@@ -122,6 +122,13 @@ static void kill_for(struct init *s, enum sbx_reason reason) {
   kill_tree(s);
 }
 
+/* Names that the guest's stub resolver wants to know. */
+static void ask_host(struct init *s) {
+  struct sbx_ctl msg = {.type = SBX_CTL_ASK};
+  while (sbx_connections_ask(&s->connections, &msg.u.ask))
+    tell(s, &msg);
+}
+
 static void on_message(struct init *s) {
   struct sbx_ctl msg;
   int fds[SBX_CTL_MAX_FDS], nfds;
@@ -133,6 +140,7 @@ static void on_message(struct init *s) {
     msg.type = SBX_CTL_GRANTED;
     msg.run = s->job->id;
     tell(s, &msg);
+    ask_host(s);
   } else if (rc == 1 && msg.type == SBX_CTL_READY) /* A zygote: its guests are its own care. */
     sbx_guest_limit(&s->guest, 0);
   else if (rc == 1 && msg.type == SBX_CTL_TERM)
@@ -162,8 +170,10 @@ static void on_status(struct init *s) {
 
 static void on_connections(struct init *s) {
   struct sbx_err err = {0};
-  if (sbx_connections_dispatch(&s->connections, &err) == 0)
+  if (sbx_connections_dispatch(&s->connections, &err) == 0) {
+    ask_host(s);
     return;
+  }
   kill_tree(s);
   finish_failed(s, &err);
 }

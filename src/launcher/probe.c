@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -18,6 +19,7 @@
 #include "../guards/listener.h"
 #include "connections.h"
 #include "launcher.h"
+#include "notify.h"
 
 #define NOBODY 65534u
 #define PATIENCE_MS 5000
@@ -59,6 +61,13 @@ static void __attribute__((noreturn)) try_connect(int pair_fd, int report_fd) {
   _exit(0);
 }
 
+/* Not what the guest was told: it is the same where its address could not be read. */
+static bool judged(const struct sbx_connections *c) {
+  struct sbx_net_report report;
+  return sbx_connections_report(c, &report) && report.n == 1 && report.seen[0].port == PORT &&
+         report.seen[0].verdict == SBX_NET_NO_RULE;
+}
+
 /* The part of an init, until the guest has told. */
 static void broke(struct sbx_connections *c, int report_fd, struct sbx_err *err) {
   struct sbx_err told, failed = {0};
@@ -74,6 +83,9 @@ static void broke(struct sbx_connections *c, int report_fd, struct sbx_err *err)
     if (fds[0].revents) {
       if (sbx_read_full(report_fd, &told, sizeof told) == (ssize_t)sizeof told)
         *err = told;
+      if (err->errnum == 0 && !judged(c))
+        sbx_err_set(err, SBX_STAGE_SECCOMP, EPERM,
+                    "a broker cannot read the addresses of its guest (ptrace(2) is restricted)");
       return;
     }
   }
@@ -100,8 +112,13 @@ static void probe_broker(struct sbx_report *report) {
       ;
   }
   err.text[SBX_ERR_TEXT_MAX - 1] = '\0';
-  if (err.errnum == 0)
+  if (err.errnum == 0 && sbx_notify_fd_works())
     sbx_report_set(report, SBX_STATUS_ENFORCED, "", "connections are judged one by one");
+  else if (err.errnum == 0)
+    sbx_report_set(report, SBX_STATUS_PARTIAL,
+                   "CAP_SYS_PTRACE, or a container that allows pidfd_getfd(2)",
+                   "TCP connections are judged one by one; UDP and unix sockets cannot be "
+                   "(pidfd_getfd(2) is refused)");
   else
     sbx_report_set(report, SBX_STATUS_UNAVAILABLE,
                    err.errnum == EBUSY ? "a container without a seccomp listener of its own"

@@ -37,6 +37,8 @@ static int fuzz_listen(int fd, int backlog);
 #undef setitimer
 
 #define CALLS 64
+/* Where what the stub is to answer is connected to; no rule names it. */
+#define STUB_OWN_PORT 5353
 
 static struct {
   struct fuzz_input in;
@@ -47,6 +49,8 @@ static struct {
   uint8_t machine; /* 1: pidfd_getfd(2) is refused; 2, 4, 8: listen, udp, unix are permitted */
   unsigned permit;
   unsigned calls, connects;
+  int stub_fd;
+  bool expected;
   struct {
     uint8_t how; /* 1: dies soon; 2: its descriptor is none; 4: … UDP; 8: blocking; 32: unix */
     uint8_t checks, answered;
@@ -157,6 +161,12 @@ static int fuzz_connect(int fd, const struct sockaddr *sa, socklen_t len) {
     return 0;
   }
   REQUIRE(fcntl(fd, F_GETFL) & O_NONBLOCK);
+  struct sbx_netaddr to;
+  if (sbx_netaddr_read(&to, sa, len) == 0 && to.port == STUB_OWN_PORT) {
+    REQUIRE(fuzz.expected && sbx_sock_kind(fd) == SBX_SOCK_TCP);
+    errno = error;
+    return error ? -1 : 0;
+  }
   REQUIRE(sbx_netrules_addr(fuzz.rules, sa, len, &fuzz.broker->grants) == SBX_NET_ALLOWED);
   errno = error;
   return error ? -1 : 0;
@@ -188,6 +198,51 @@ int sbx_local_connect(const struct sbx_notify_call *call, int listener, int sock
   REQUIRE((fuzz.permit & SBX_PERMIT_NET_UNIX) && sbx_sock_kind(sock) == SBX_SOCK_UNIX);
   REQUIRE(sa->ss_family == AF_UNIX && len <= sizeof *sa);
   return call->args[1] % 2 ? ENOENT : 0;
+}
+
+/* Of the stub, whose own reader is fuzz_dns.c. */
+int sbx_stub_open(struct sbx_stub **out) {
+  *out = (void *)&fuzz;
+  return 0;
+}
+
+int sbx_stub_fd(const struct sbx_stub *s) {
+  (void)s;
+  return fuzz.stub_fd;
+}
+
+bool sbx_stub_serves(struct sbx_stub *s, const struct sbx_netaddr *addr) {
+  (void)s;
+  return addr->port == SBX_STUB_PORT && sbx_net_special(addr->ip) == SBX_NET_LOOPBACK;
+}
+
+int sbx_stub_expect(struct sbx_stub *s, int sock, struct sbx_netaddr *addr) {
+  (void)s;
+  REQUIRE(sbx_sock_kind(sock) == SBX_SOCK_TCP);
+  fuzz.expected = true;
+  *addr = (struct sbx_netaddr){.ip = {[10] = 255, [11] = 255, [12] = 127, [15] = 1},
+                               .port = STUB_OWN_PORT,
+                               .family = AF_INET};
+  return fuzz.calls % 4 == 3 ? EAGAIN : 0;
+}
+
+void sbx_stub_dispatch(struct sbx_stub *s) {
+  (void)s;
+}
+
+bool sbx_stub_ask(struct sbx_stub *s, struct sbx_ctl_ask *out) {
+  (void)s;
+  (void)out;
+  return false;
+}
+
+void sbx_stub_answer(struct sbx_stub *s, const struct sbx_ctl_grant *grant) {
+  (void)s;
+  (void)grant;
+}
+
+void sbx_stub_close(struct sbx_stub *s) {
+  (void)s;
 }
 
 static void check(void) {
@@ -225,6 +280,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 (fuzz.machine & 4 ? SBX_PERMIT_NET_UDP : 0) |
                 (fuzz.machine & 8 ? SBX_PERMIT_NET_UNIX : 0);
   int listener = eventfd(1, EFD_CLOEXEC); /* always readable */
+  fuzz.stub_fd = eventfd(0, EFD_CLOEXEC);
   REQUIRE(listener >= 0 && sbx_broker_open(listener, rules, fuzz.permit, &fuzz.broker, NULL) == 0);
   REQUIRE(sbx_broker_grant(fuzz.broker, "example.com", 11, (const struct sockaddr *)&named,
                            sizeof named) == SBX_NET_ALLOWED);
@@ -235,5 +291,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   sweep(fuzz.broker);
   check();
   sbx_broker_close(fuzz.broker);
+  close(fuzz.stub_fd);
   return 0;
 }

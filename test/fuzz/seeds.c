@@ -139,7 +139,7 @@ static void policies(void) {
 static void controls(void) {
   char name[32];
   struct input mixed = {.n = 0};
-  for (uint32_t type = SBX_CTL_READY; type <= SBX_CTL_SPARES; type++) {
+  for (uint32_t type = SBX_CTL_READY; type <= SBX_CTL_ASK; type++) {
     struct sbx_ctl msg = {.version = SBX_CTL_VERSION, .type = type, .run = type};
     struct input in = {.n = 0};
     if (type == SBX_CTL_RUN) {
@@ -153,6 +153,8 @@ static void controls(void) {
     }
     if (type == SBX_CTL_NET)
       msg.u.net.n = 1;
+    if (type == SBX_CTL_ASK)
+      strcpy(msg.u.ask.name, "example.com");
     size_t n = sbx_ctl_size(&msg);
     add_head(&in, type == SBX_CTL_RUN ? 3 : 0, n);
     add(&in, &msg, n);
@@ -273,7 +275,7 @@ static void broker_calls(void) {
       for (size_t i = 0; i < 2 * sizeof ips / sizeof *ips; i++) {
         struct input memory = {.n = 0};
         add_call(&in, hows[h], 2, sockets, &none);
-        add_sockaddr(&memory, ips[i / 2], i % 2 ? 80 : 443);
+        add_sockaddr(&memory, ips[i / 2], h == 1 ? 53 : i % 2 ? 80 : 443);
         add_call(&in, hows[h], 0, (const uint16_t[]){(uint16_t)i, 0, i % 2 ? 16 : 28}, &memory);
       }
       add_call(&in, 0, 3, sockets, &none);
@@ -282,6 +284,63 @@ static void broker_calls(void) {
       snprintf(name, sizeof name, "calls-%u-%zu", machine, h);
       save("broker", name, in.bytes, in.n);
     }
+}
+
+/* How many addresses, then a message, as in fuzz_dns.c. */
+static void add_question(struct input *in, uint8_t how, const char *head, const char *name,
+                         size_t name_len, uint8_t type) {
+  add(in, &how, 1);
+  add(in, head, 12);
+  add(in, name, name_len);
+  add(in, (uint8_t[]){0, type, 0, 1}, 4);
+}
+
+static void questions(void) {
+  static const char plain[] = "\x12\x34\1\0\0\1\0\0\0\0\0", edns[] = "\1\2\1\x20\0\1\0\0\0\0\0\1",
+                    answer[] = "\1\2\x81\x80\0\1\0\1\0\0\0", two[] = "\1\2\1\0\0\2\0\0\0\0\0",
+                    status[] = "\1\2\x11\0\0\1\0\0\0\0\0";
+  static const char name[] = "\3www\7example\3com", pointer[] = "\1a\xc0\x0c",
+                    odd[] = "\5a b\0c\1*", dotted[] = "\3a.b", root[] = "";
+  static const struct {
+    const char *name, *head, *host;
+    size_t len;
+    uint8_t how, type;
+  } of[] = {
+      {"a", plain, name, sizeof name, 3, 1},
+      {"aaaa", plain, name, sizeof name, 64 | 63, 28},
+      {"both", edns, name, sizeof name, 128 | 9, 1},
+      {"mx", plain, name, sizeof name, 1, 15},
+      {"answer", answer, name, sizeof name, 1, 1},
+      {"two", two, name, sizeof name, 1, 1},
+      {"status", status, name, sizeof name, 1, 1},
+      {"pointer", plain, pointer, sizeof pointer, 1, 1},
+      {"odd", plain, odd, sizeof odd, 1, 1},
+      {"dotted", plain, dotted, sizeof dotted, 1, 1},
+      {"root", plain, root, sizeof root, 1, 1},
+      {"cut", plain, name, sizeof name - 3, 1, 1},
+  };
+  for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+    struct input in = {.n = 0};
+    add_question(&in, of[i].how, of[i].head, of[i].host, of[i].len, of[i].type);
+    if (of[i].head == edns)
+      add(&in, "\0\0\x29\4\xd0\0\0\0\0\0\0", 11);
+    save("dns", of[i].name, in.bytes, in.n);
+  }
+  struct input label = {.n = 0}, full = {.n = 0}, over = {.n = 0};
+  char longest[256], longer[256];
+  for (size_t i = 0; i < sizeof longest; i++)
+    longest[i] = i % 64 == 0 ? 63 : 'a';
+  memcpy(longer, longest, sizeof longer);
+  longest[192] = 61;
+  longest[254] = 0;
+  longer[192] = 62;
+  longer[255] = 0;
+  add_question(&label, 1, plain, "\x40", 1, 1);
+  add_question(&full, 63, plain, longest, 255, 1);
+  add_question(&over, 63, plain, longer, 256, 1);
+  save("dns", "label", label.bytes, label.n);
+  save("dns", "longest", full.bytes, full.n);
+  save("dns", "longer", over.bytes, over.n);
 }
 
 int main(int argc, char **argv) {
@@ -300,5 +359,6 @@ int main(int argc, char **argv) {
   logs();
   rules();
   broker_calls();
+  questions();
   return EXIT_SUCCESS;
 }

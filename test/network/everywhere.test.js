@@ -4,12 +4,14 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { compileProgram } from './fixtures/program.js';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const host = path.join(here, 'fixtures', 'host.js');
 const native = path.join(here, '..', 'escape', 'native');
 const without = path.join(here, '..', '..', 'build', 'escape', 'without');
 const NOBODY = 65534;
+const { program } = compileProgram(t);
 
 const made = spawnSync('make', ['-C', native], { encoding: 'utf8' });
 if (made.status !== 0) throw new Error(`the wrapper: ${made.stdout}${made.stderr}`);
@@ -18,14 +20,15 @@ if (made.status !== 0) throw new Error(`the wrapper: ${made.stdout}${made.stderr
  * @param {string} variant
  * @param {boolean} asUser
  * @param {'strict' | 'best-effort'} isolation
+ * @param {...string} capabilities
  * @returns {any[]} what each run says
  */
-function play(variant, asUser, isolation) {
-  const line = [process.execPath, host, isolation];
+function play(variant, asUser, isolation, ...capabilities) {
+  const line = [process.execPath, host, isolation, ...capabilities];
   const [command, ...args] = variant === 'default' ? line : [without, variant, ...line];
   const { stdout, stderr } = spawnSync(command, args, {
     encoding: 'utf8',
-    env: { PATH: process.env.PATH },
+    env: { PATH: process.env.PATH, SBX_PROGRAM: program },
     ...(asUser && { uid: NOBODY, gid: NOBODY }),
   });
   return JSON.parse(stdout || JSON.stringify(stderr));
@@ -38,13 +41,38 @@ const good = {
   worker: 'open',
   otherPort: 'EACCES',
   otherName: 'EACCES',
+  udp: 'EACCES',
 };
 
 for (const user of users) {
   const asUser = user === 'user' && users.length > 1;
-  for (const variant of ['default', 'no-userns', 'no-landlock'])
+  for (const variant of ['default', 'no-userns', 'no-landlock', 'no-getfd'])
     t.test(`${user}, ${variant}: names and addresses are judged one by one`, async (t) => {
       t.same(play(variant, asUser, 'strict'), [good, good, good]);
+    });
+  t.test(
+    `${user}: where the guest's sockets cannot be taken, UDP and unix sockets are refused`,
+    async (t) => {
+      const refused = {
+        code: 'ISOLATION_UNAVAILABLE',
+        message: /'net:udp' and 'net:unix' stay closed.*pidfd_getfd/,
+      };
+      const capabilities = ['net:listen', 'net:unix', 'net:udp'];
+      t.match(play('no-getfd', asUser, 'strict', 'net:udp', 'net:unix'), [
+        refused,
+        refused,
+        refused,
+      ]);
+      t.same(play('no-getfd', asUser, 'best-effort', ...capabilities), [good, good, good]);
+      t.match(play('default', asUser, 'strict', 'net:udp'), [{ ...good, udp: 'open' }]);
+    },
+  );
+  for (const variant of ['default', 'no-userns', 'no-landlock', 'no-getfd'])
+    t.test(`${user}, ${variant}: a program resolves names by the same rules`, async (t) => {
+      const [first] = play(variant, asUser, 'strict', 'process:spawn');
+      const noName = 'Name or service not known';
+      const said = ['HTTP/1.1 200 OK', noName, 'connect: Permission denied', noName];
+      t.same(first, { ...good, program: said });
     });
   t.test(`${user}: where nobody can be asked, strict refuses`, async (t) => {
     const refused = { code: 'ISOLATION_UNAVAILABLE', message: /permissions\.network.*listener/ };

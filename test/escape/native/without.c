@@ -4,6 +4,7 @@
  *   no-userns    no new namespaces, as in an unprivileged container: EPERM; clone3 ENOSYS
  *   no-landlock  a kernel without Landlock: ENOSYS
  *   bare         both
+ *   no-getfd     pidfd_getfd(2) is refused, as in a container without CAP_SYS_PTRACE: EPERM
  *   no-listener  filters that ask a supervisor cannot be loaded, as below another one: EBUSY */
 #include <errno.h>
 #include <linux/audit.h>
@@ -28,6 +29,10 @@
 #define LANDLOCK_LAST 446
 #ifndef SYS_clone3
 #define SYS_clone3 435
+#endif
+
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
 #endif
 
 #if defined(__x86_64__)
@@ -72,6 +77,11 @@ static struct sock_filter no_landlock[] = {
     ALLOW,
 };
 
+static struct sock_filter no_getfd[] = {
+    LOAD(arch), IF_NOT(JEQ, ARCH, 3), LOAD(nr), IF_NOT(JEQ, SYS_pidfd_getfd, 1), ANSWER(EPERM),
+    ALLOW,
+};
+
 static struct sock_filter no_listener[] = {
     LOAD(arch),    IF_NOT(JEQ, ARCH, 5),
     LOAD(nr),      IF_NOT(JEQ, SYS_seccomp, 3),
@@ -89,8 +99,9 @@ int main(int argc, char **argv) {
   bool userns = bare || (argc > 2 && strcmp(argv[1], "no-userns") == 0);
   bool landlock = bare || (argc > 2 && strcmp(argv[1], "no-landlock") == 0);
   bool listener = argc > 2 && strcmp(argv[1], "no-listener") == 0;
-  if (!userns && !landlock && !listener) {
-    fprintf(stderr, "usage: without no-userns|no-landlock|bare|no-listener COMMAND...\n");
+  bool getfd = argc > 2 && strcmp(argv[1], "no-getfd") == 0;
+  if (!userns && !landlock && !listener && !getfd) {
+    fprintf(stderr, "usage: without no-userns|no-landlock|bare|no-getfd|no-listener COMMAND...\n");
     return 64;
   }
   /* Root needs it not, and would lose set-user-id programs by it. */
@@ -98,6 +109,7 @@ int main(int argc, char **argv) {
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   if ((userns && !(load(no_namespaces, sizeof(no_namespaces)) && load(no_time, sizeof(no_time)))) ||
       (landlock && !load(no_landlock, sizeof(no_landlock))) ||
+      (getfd && !load(no_getfd, sizeof(no_getfd))) ||
       (listener && !load(no_listener, sizeof(no_listener)))) {
     perror("without: seccomp");
     return 70;

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/* The stub resolver of one run. What comes over its connections is a guest's; nothing here may wait
+ * for it. */
+#include "stub.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../core/dns.h"
+#include "../core/fd.h"
+#include "../core/netrules.h"
+#include "nameservers.h"
+
+/* At a time. One more ends the oldest one that is not being answered. */
+#define CONNECTIONS_MAX 64u
+/* Names that the host is asked for at a time, of the 64 that it takes from a run; dns.lookup of the
+ * guest has 16 (MAX_ASKING of lib/guest/lookup.cjs). */
+#define ASKED_MAX 16u
+/* Connections that are looked at before the process's other duties get their turn. */
+#define BATCH 16
+
+#define LENGTH 2u /* before each message */
+
+enum state {
+  FREE,
+  EXPECTED, /* `fd` listens for the guest's socket */
+  READING,
+  WAITING, /* for the host */
+};
+
+struct connection {
+  enum state state;
+  int fd;
+  uint16_t port;   /* EXPECTED: of the guest's socket */
+  uint32_t number; /* WAITING: of the question; 0: not asked yet */
+  uint64_t age;
+  size_t have;
+  uint8_t bytes[LENGTH + SBX_DNS_QUESTION_MAX];
+  struct sbx_dns_question question;
+};
+
+struct sbx_stub {
+  int epoll;
+  uint32_t asked, last_number;
+  uint64_t age;
+  struct sbx_nameservers servers;
+  struct connection at[CONNECTIONS_MAX];
+};
+
+int sbx_stub_open(struct sbx_stub **out) {
+  *out = NULL;
+  struct sbx_stub *s = calloc(1, sizeof *s);
+  if (!s)
+    return -ENOMEM;
+  for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+    s->at[i].fd = -1;
+  s->epoll = epoll_create1(EPOLL_CLOEXEC);
+  if (s->epoll < 0) {
+    int error = errno;
+    free(s);
+    return -error;
+  }
+  *out = s;
+  return 0;
+}
+
+int sbx_stub_fd(const struct sbx_stub *s) {
+  return s->epoll;
+}
+
+bool sbx_stub_serves(struct sbx_stub *s, const struct sbx_netaddr *addr) {
+  return addr->port == SBX_STUB_PORT && sbx_nameservers_has(&s->servers, addr->ip);
+}
+
+/* --- connections ----------------------------------------------------------------------------- */
+
+static void set_events(const struct sbx_stub *s, const struct connection *c, int op) {
+  struct epoll_event event = {.events = c->state == WAITING ? 0 : EPOLLIN,
+                              .data.u32 = (uint32_t)(c - s->at)};
+  epoll_ctl(s->epoll, op, c->fd, &event);
+}
+
+/* An answer that the host still owes finds it no more. */
+static void drop(struct connection *c) {
+  sbx_fd_close(&c->fd);
+  c->state = FREE;
+}
+
+static struct connection *make_room(struct sbx_stub *s) {
+  struct connection *oldest = NULL;
+  for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+    struct connection *c = &s->at[i];
+    if (c->state == FREE)
+      return c;
+    if (c->state != WAITING && (!oldest || c->age < oldest->age))
+      oldest = c;
+  }
+  if (oldest)
+    drop(oldest);
+  return oldest;
+}
+
+/* A socket that listens on a port of the kernel's choice. */
+static int listen_somewhere(struct sockaddr_in *at) {
+  socklen_t len = sizeof *at;
+  SBX_AUTO_FD int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  *at = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  if (fd < 0 || bind(fd, (struct sockaddr *)at, sizeof *at) < 0 || listen(fd, 1) < 0 ||
+      getsockname(fd, (struct sockaddr *)at, &len) < 0)
+    return -errno;
+  return sbx_fd_steal(&fd);
+}
+
+/* Gives the guest's socket a port, by which it is told from all others that could connect. Returns
+ * 0 or an errno. */
+static int bind_guest(int sock, struct sbx_netaddr *addr, uint16_t *port) {
+  struct sockaddr_storage sa;
+  struct sbx_netaddr own = *addr;
+  int domain = 0;
+  socklen_t len = sizeof domain;
+  if (getsockopt(sock, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0)
+    return errno;
+  addr->family = own.family = (uint16_t)domain;
+  own.port = 0;
+  len = sbx_netaddr_sockaddr(&own, &sa);
+  /* EINVAL: it has one already, of an earlier try. */
+  if (bind(sock, (struct sockaddr *)&sa, len) < 0 && errno != EINVAL)
+    return errno;
+  len = sizeof sa;
+  if (getsockname(sock, (struct sockaddr *)&sa, &len) < 0)
+    return errno;
+  if (sbx_netaddr_read(&own, &sa, len) < 0 || own.port == 0)
+    return EADDRNOTAVAIL;
+  *port = own.port;
+  return 0;
+}
+
+int sbx_stub_expect(struct sbx_stub *s, int sock, struct sbx_netaddr *addr) {
+  struct sockaddr_in at;
+  struct sbx_netaddr to;
+  uint16_t port = 0;
+  SBX_AUTO_FD int fd = listen_somewhere(&at);
+  if (fd < 0)
+    return -fd;
+  if (sbx_netaddr_read(&to, &at, sizeof at) < 0)
+    return EADDRNOTAVAIL;
+  int error = bind_guest(sock, &to, &port);
+  struct connection *c = error ? NULL : make_room(s);
+  if (!c)
+    return error ? error : EAGAIN;
+  *c = (struct connection){
+      .state = EXPECTED, .fd = sbx_fd_steal(&fd), .port = port, .age = s->age++};
+  set_events(s, c, EPOLL_CTL_ADD);
+  *addr = to;
+  return 0;
+}
+
+static void take_guest(struct sbx_stub *s, struct connection *c) {
+  struct sockaddr_in from = {0};
+  socklen_t len = sizeof from;
+  SBX_AUTO_FD int fd = accept4(c->fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  /* Anybody on this machine may have connected. */
+  if (fd < 0 || from.sin_port != htons(c->port) || from.sin_addr.s_addr != htonl(INADDR_LOOPBACK))
+    return;
+  sbx_fd_close(&c->fd);
+  c->fd = sbx_fd_steal(&fd);
+  c->state = READING;
+  set_events(s, c, EPOLL_CTL_ADD);
+}
+
+/* --- questions ------------------------------------------------------------------------------- */
+
+/* A guest that does not read its answers gets no more. */
+static void reply(struct sbx_stub *s, struct connection *c, enum sbx_dns_rcode rcode,
+                  const uint8_t (*ips)[16], size_t n) {
+  uint8_t out[LENGTH + SBX_DNS_ANSWER_MAX];
+  size_t len = sbx_dns_answer(&c->question, rcode, ips, n, out + LENGTH);
+  out[0] = (uint8_t)(len >> 8);
+  out[1] = (uint8_t)len;
+  len += LENGTH;
+  if (send(c->fd, out, len, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)len) {
+    drop(c);
+    return;
+  }
+  c->state = READING;
+  c->have = 0;
+  set_events(s, c, EPOLL_CTL_MOD);
+}
+
+static void take_question(struct sbx_stub *s, struct connection *c) {
+  int rcode = sbx_dns_read(c->bytes + LENGTH, c->have - LENGTH, &c->question);
+  if (rcode < 0) {
+    drop(c);
+  } else if (rcode != SBX_DNS_OK) {
+    reply(s, c, (enum sbx_dns_rcode)rcode, NULL, 0);
+  } else {
+    c->state = WAITING;
+    c->number = 0;
+    set_events(s, c, EPOLL_CTL_MOD);
+  }
+}
+
+/* Reads what belongs to the next message, and nothing of those behind it. */
+static void read_more(struct sbx_stub *s, struct connection *c) {
+  size_t whole = LENGTH;
+  for (;;) {
+    if (c->have >= LENGTH)
+      whole = LENGTH + ((size_t)c->bytes[0] << 8 | c->bytes[1]);
+    if (whole > sizeof c->bytes) {
+      drop(c);
+      return;
+    }
+    if (c->have >= LENGTH && c->have == whole)
+      break;
+    ssize_t n = recv(c->fd, c->bytes + c->have, whole - c->have, MSG_DONTWAIT);
+    if (n <= 0) {
+      if (n == 0 || (errno != EAGAIN && errno != EINTR))
+        drop(c);
+      return;
+    }
+    c->have += (size_t)n;
+  }
+  take_question(s, c);
+}
+
+void sbx_stub_dispatch(struct sbx_stub *s) {
+  struct epoll_event events[BATCH];
+  int n = epoll_wait(s->epoll, events, BATCH, 0);
+  for (int i = 0; i < n; i++) {
+    struct connection *c = &s->at[events[i].data.u32];
+    if (c->state == EXPECTED)
+      take_guest(s, c);
+    else if (c->state == READING)
+      read_more(s, c);
+    else if (c->state == WAITING) /* Nothing but its end is listened for. */
+      drop(c);
+  }
+}
+
+bool sbx_stub_ask(struct sbx_stub *s, struct sbx_ctl_ask *out) {
+  struct connection *next = NULL;
+  if (s->asked == ASKED_MAX)
+    return false;
+  for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+    struct connection *c = &s->at[i];
+    if (c->state == WAITING && c->number == 0 && (!next || c->age < next->age))
+      next = c;
+  }
+  if (!next)
+    return false;
+  if (++s->last_number == 0)
+    s->last_number = 1;
+  next->number = s->last_number;
+  /* Who asks often comes behind who has not. */
+  next->age = s->age++;
+  s->asked++;
+  *out = (struct sbx_ctl_ask){.question = next->number};
+  memcpy(out->name, next->question.name, next->question.name_len);
+  return true;
+}
+
+void sbx_stub_answer(struct sbx_stub *s, const struct sbx_ctl_grant *grant) {
+  uint8_t ips[SBX_CTL_ADDRS_MAX][16];
+  size_t n = 0;
+  struct connection *c = NULL;
+  for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+    if (s->at[i].state == WAITING && s->at[i].number == grant->question)
+      c = &s->at[i];
+  s->asked--;
+  if (!c)
+    return;
+  for (uint32_t i = 0; i < grant->n; i++)
+    if (grant->at[i].verdict == SBX_NET_ALLOWED)
+      memcpy(ips[n++], grant->at[i].ip, sizeof ips[0]);
+  bool failed = grant->n == 0 && grant->status == SBX_LOOKUP_FAILED;
+  reply(s, c,
+        failed  ? SBX_DNS_FAILED
+        : n > 0 ? SBX_DNS_OK
+                : SBX_DNS_NO_NAME,
+        (const uint8_t(*)[16])ips, n);
+}
+
+void sbx_stub_close(struct sbx_stub *s) {
+  if (!s)
+    return;
+  for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+    sbx_fd_close(&s->at[i].fd);
+  sbx_fd_close(&s->epoll);
+  free(s);
+}
