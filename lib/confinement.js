@@ -79,7 +79,6 @@ export function planConfinement(config, launcher) {
   const layers = layersOf(config, reports);
   const { startup, why } = chooseStartup(config, {
     filtered: works(reports.seccomp),
-    byRules: goesByRules(permissions.network),
     complete: works(reports.namespaces) && works(reports.landlock),
   });
   return { use, permit: permitOf(permissions, reports), startup, why, layers, broken, failure };

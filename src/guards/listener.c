@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The filter behind the broker of connections. In the guest until its execve. */
+/* The filter behind the broker of connections. In the guest until its execve, or until it is one
+ * that was forked. */
 #include "listener.h"
 
 #include <errno.h>
@@ -10,7 +11,9 @@
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -143,6 +146,26 @@ int sbx_listener_install(bool sockets, unsigned permit, int sock, struct sbx_err
   return 0;
 }
 
+int sbx_listener_admit(int sock, struct sbx_err *err) {
+  struct ucred who;
+  socklen_t len = sizeof who;
+  if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0 ||
+      prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
+    return sbx_err_set(err, SBX_STAGE_SECCOMP, errno, "the broker is not let in (errno %d)", errno);
+  /* EINVAL: without Yama nobody has to be named. */
+  if (prctl(PR_SET_PTRACER, (unsigned long)who.pid, 0, 0, 0) < 0 && errno != EINVAL)
+    return sbx_err_set(err, SBX_STAGE_SECCOMP, errno, "PR_SET_PTRACER (errno %d)", errno);
+  return 0;
+}
+
+static bool is_listener(int fd) {
+  static const char name[] = "anon_inode:seccomp notify";
+  char path[32], text[sizeof name];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  return readlink(path, text, sizeof text) == (ssize_t)sizeof name - 1 &&
+         memcmp(text, name, sizeof name - 1) == 0;
+}
+
 int sbx_listener_take(int sock) {
   union {
     struct cmsghdr head;
@@ -153,7 +176,7 @@ int sbx_listener_take(int sock) {
   struct msghdr msg = {.msg_iov = &io,
                        .msg_iovlen = 1,
                        .msg_control = &control,
-                       .msg_controllen = sizeof control.room};
+                       .msg_controllen = CMSG_LEN(sizeof(int))}; /* no room for a second one */
   int fd;
   ssize_t n;
   do
@@ -166,5 +189,8 @@ int sbx_listener_take(int sock) {
       head->cmsg_len != CMSG_LEN(sizeof fd))
     return -ECONNRESET;
   memcpy(&fd, CMSG_DATA(head), sizeof fd);
-  return fd;
+  if (is_listener(fd))
+    return fd;
+  sbx_fd_close(&fd);
+  return -EPROTO;
 }

@@ -51,6 +51,7 @@ struct sbx_broker {
   int listener, epoll, timer;
   const struct sbx_netrules *rules;
   unsigned permit;
+  bool apart;
   struct waiting waiting[WAITING_MAX];
   uint32_t n_waiting;
   struct sbx_kept kept;
@@ -249,7 +250,7 @@ static void connect_other(struct sbx_broker *b, const struct sbx_notify_call *ca
   if (sock == -EBADF)
     error = EBADF;
   else if (sa->ss_family == AF_UNIX && kind == SBX_SOCK_UNIX && (b->permit & SBX_PERMIT_NET_UNIX))
-    error = sbx_local_connect(call, b->listener, sock, sa, len);
+    error = sbx_local_connect(call, b->listener, sock, sa, len, b->apart);
   else if (sa->ss_family == AF_UNSPEC && kind == SBX_SOCK_UDP && (b->permit & SBX_PERMIT_NET_UDP))
     error = connect(sock, (const struct sockaddr *)&nothing, sizeof nothing) < 0 ? errno : 0;
   if (error == EACCES)
@@ -428,7 +429,7 @@ int sbx_broker_open(int listener, const struct sbx_netrules *rules, unsigned per
   for (int i = 0; i < WAITING_MAX; i++)
     b->waiting[i].sock = -1;
   sbx_kept_init(&b->kept);
-  int rc = sbx_notify_check(err);
+  int rc = sbx_notify_init(err);
   if (rc == 0 && ((rc = sbx_sock_init()) < 0 || (rc = open_fds(b)) < 0))
     sbx_err_set(err, SBX_STAGE_SECCOMP, -rc, "the broker of connections: %s", strerror(-rc));
   if (rc < 0) {
@@ -437,6 +438,10 @@ int sbx_broker_open(int listener, const struct sbx_netrules *rules, unsigned per
   }
   *out = b;
   return 0;
+}
+
+void sbx_broker_apart(struct sbx_broker *b) {
+  b->apart = true;
 }
 
 int sbx_broker_fd(const struct sbx_broker *b) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A run's connections. In init. */
+/* A run's connections. In init, or in a process of their own. */
 #include "connections.h"
 
 #include <errno.h>
@@ -23,6 +23,15 @@ int sbx_connections_open(struct sbx_connections *c, const struct sbx_netrules *r
   c->pair_fd = pair[0];
   *guest_fd = pair[1];
   return 0;
+}
+
+int sbx_connections_begin(struct sbx_connections *c, const struct sbx_netrules *rules,
+                          unsigned permit, int listener, struct sbx_err *err) {
+  *c = (struct sbx_connections){.rules = rules, .permit = permit, .pair_fd = -1};
+  int rc = sbx_broker_open(listener, rules, permit, &c->broker, err);
+  if (rc == 0)
+    sbx_broker_apart(c->broker);
+  return rc;
 }
 
 int sbx_connections_fd(const struct sbx_connections *c) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A run's connections, as its init sees them: the way of the listener from the guest, then the
- * broker (broker.h), what the host grants it, and what it has to report. */
+/* A run's connections, as its init sees them, or the process that has only them (forked.h): the way
+ * of the listener from the guest, then the broker (broker.h), what the host grants it, and what it
+ * has to report. */
 #ifndef SBX_CONNECTIONS_H
 #define SBX_CONNECTIONS_H
 
@@ -22,6 +23,11 @@ struct sbx_connections {
  * there are no rules. Returns 0, or -errno with `err` filled. */
 int sbx_connections_open(struct sbx_connections *c, const struct sbx_netrules *rules,
                          unsigned permit, int *guest_fd, struct sbx_err *err);
+
+/* The same with a listener that has come already, which it takes over, of a guest that has another
+ * root than the calling process. */
+int sbx_connections_begin(struct sbx_connections *c, const struct sbx_netrules *rules,
+                          unsigned permit, int listener, struct sbx_err *err);
 
 /* To be polled for POLLIN; -1: nothing is to be waited for. */
 int sbx_connections_fd(const struct sbx_connections *c);

@@ -35,16 +35,22 @@ struct sbx_guard_run sbx_zygote_guard_run(struct sbx_zygote *zygote,
                                 .inherited_bytes = zygote->inherited_bytes};
 }
 
+int sbx_zygote_run_fds(const struct sbx_zygote *zygote) {
+  return SBX_CTL_RUN_FDS + (zygote->policy.permit & SBX_PERMIT_NET_RULES ? 1 : 0);
+}
+
 /* What the zygote has open for ready views is needed until the guards are prepared. */
-static int confine(struct sbx_zygote *zygote, struct sbx_ctl *msg, struct sbx_err *err) {
+static int confine(struct sbx_zygote *zygote, struct sbx_ctl *msg, int listener_fd,
+                   struct sbx_err *err) {
   struct sbx_guard_run run = sbx_zygote_guard_run(zygote, &msg->u.run_args);
   run.ready = sbx_zygote_find_ready(&msg->u.run_args);
   run.grants = sbx_ctl_grants(&msg->u.run_args);
+  run.listener_fd = listener_fd;
   if (!run.grants)
     return sbx_err_set(err, SBX_STAGE_FORK, ENOMEM, "grants: %s", strerror(ENOMEM));
   int rc = sbx_guards_prepare(&run, err);
   if (rc == 0)
-    rc = sbx_zygote_close_others(zygote, run.ruleset_fd, err);
+    rc = sbx_zygote_close_others(zygote, run.ruleset_fd, run.listener_fd, err);
   if (rc == 0)
     rc = sbx_guards_apply(&run, err);
   sbx_view_free(&run.view);
@@ -76,7 +82,8 @@ static void finish(struct sbx_zygote *zygote, struct sbx_ctl *msg, const int *fd
     sbx_err_set(&err, SBX_STAGE_FORK, errno, "TRACEPARENT: %s", strerror(errno));
     fail(zygote, msg->run, &err);
   }
-  if (confine(zygote, msg, &err) < 0)
+  int listener_fd = sbx_zygote_run_fds(zygote) > SBX_CTL_RUN_FDS ? fds[SBX_CTL_RUN_FDS] : -1;
+  if (confine(zygote, msg, listener_fd, &err) < 0)
     fail(zygote, msg->run, &err);
   sbx_fd_close(&zygote->status[1]);
 }
@@ -97,7 +104,7 @@ void sbx_zygote_become_spare(struct sbx_zygote *zygote, int sock, int zygote_pid
   if (sbx_zygote_begin_guest(zygote, zygote_pid, &err) < 0)
     _exit(127);
   sbx_zygote_touch(zygote);
-  if (sbx_ctl_recv(sock, 0, &msg, fds, &nfds) != 1 || nfds != SBX_CTL_RUN_FDS)
+  if (sbx_ctl_recv(sock, 0, &msg, fds, &nfds) != 1 || nfds != sbx_zygote_run_fds(zygote))
     _exit(127);
   finish(zygote, &msg, fds);
 }

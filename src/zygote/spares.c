@@ -55,16 +55,16 @@ void sbx_spares_due(uint64_t now_ns) {
   target = 0;
 }
 
-pid_t sbx_spares_use(const struct sbx_policy *policy, struct sbx_ctl *msg, const int *fds,
+pid_t sbx_spares_use(const struct sbx_zygote *zygote, struct sbx_ctl *msg, const int *fds,
                      uint64_t now_ns) {
-  if (policy->spares == 0)
+  if (zygote->policy.spares == 0)
     return 0;
   idle_ns = now_ns + IDLE_NS;
   while (n_spares > 0) {
     struct spare spare = spares[--n_spares];
     /* One that knows of other views than there are now, or was killed, is none. */
     if (spare.views == sbx_zygote_ready_count() &&
-        sbx_ctl_send(spare.sock, msg, fds, SBX_CTL_RUN_FDS) == 0) {
+        sbx_ctl_send(spare.sock, msg, fds, sbx_zygote_run_fds(zygote)) == 0) {
       sbx_fd_close(&spare.sock);
       return spare.pid;
     }

@@ -76,7 +76,7 @@ static int next_call(struct sbx_notify_call *call) {
   return 1;
 }
 
-int sbx_notify_check(struct sbx_err *err) {
+int sbx_notify_init(struct sbx_err *err) {
   (void)err;
   return 0;
 }
@@ -183,8 +183,9 @@ static int fuzz_listen(int fd, int backlog) {
 }
 
 int sbx_local_connect(const struct sbx_notify_call *call, int listener, int sock,
-                      const struct sockaddr_storage *sa, size_t len) {
+                      const struct sockaddr_storage *sa, size_t len, bool apart) {
   (void)listener;
+  (void)apart;
   REQUIRE((fuzz.permit & SBX_PERMIT_NET_UNIX) && sbx_sock_kind(sock) == SBX_SOCK_UNIX);
   REQUIRE(sa->ss_family == AF_UNIX && len <= sizeof *sa);
   return call->args[1] % 2 ? ENOENT : 0;
