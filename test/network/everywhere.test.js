@@ -1,5 +1,5 @@
-// The same rules as root and as an ordinary user, with and without namespaces and Landlock, and on a
-// machine where nobody can be asked.
+// The same rules as root and as an ordinary user, spawned and forked, with and without namespaces and
+// Landlock, and on a machine where nobody can be asked.
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,10 +18,11 @@ if (made.status !== 0) throw new Error(`the wrapper: ${made.stdout}${made.stderr
  * @param {string} variant
  * @param {boolean} asUser
  * @param {'strict' | 'best-effort'} isolation
+ * @param {'spawn' | 'fork'} [startup]
  * @returns {any[]} what each run says
  */
-function play(variant, asUser, isolation) {
-  const line = [process.execPath, host, isolation];
+function play(variant, asUser, isolation, startup = 'spawn') {
+  const line = [process.execPath, host, isolation, startup];
   const [command, ...args] = variant === 'default' ? line : [without, variant, ...line];
   const { stdout, stderr } = spawnSync(command, args, {
     encoding: 'utf8',
@@ -42,10 +43,15 @@ const good = {
 
 for (const user of users) {
   const asUser = user === 'user' && users.length > 1;
-  for (const variant of ['default', 'no-userns', 'no-landlock'])
-    t.test(`${user}, ${variant}: names and addresses are judged one by one`, async (t) => {
-      t.same(play(variant, asUser, 'strict'), [good, good, good]);
-    });
+  for (const variant of ['default', 'no-userns', 'no-landlock', 'bare'])
+    for (const startup of /** @type {('spawn' | 'fork')[]} */ (['spawn', 'fork']))
+      t.test(`${user}, ${variant}, ${startup}: names and addresses are judged one by one`, async (t) => {
+        t.same(play(variant, asUser, variant === 'bare' ? 'best-effort' : 'strict', startup), [
+          good,
+          good,
+          good,
+        ]);
+      });
   t.test(`${user}: where nobody can be asked, strict refuses`, async (t) => {
     const refused = { code: 'ISOLATION_UNAVAILABLE', message: /permissions\.network.*listener/ };
     t.match(play('no-listener', asUser, 'strict'), [refused, refused, refused]);
