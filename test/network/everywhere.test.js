@@ -45,13 +45,16 @@ for (const user of users) {
   const asUser = user === 'user' && users.length > 1;
   for (const variant of ['default', 'no-userns', 'no-landlock', 'bare'])
     for (const startup of /** @type {('spawn' | 'fork')[]} */ (['spawn', 'fork']))
-      t.test(`${user}, ${variant}, ${startup}: names and addresses are judged one by one`, async (t) => {
-        t.same(play(variant, asUser, variant === 'bare' ? 'best-effort' : 'strict', startup), [
-          good,
-          good,
-          good,
-        ]);
-      });
+      t.test(
+        `${user}, ${variant}, ${startup}: names and addresses are judged one by one`,
+        async (t) => {
+          t.same(play(variant, asUser, variant === 'bare' ? 'best-effort' : 'strict', startup), [
+            good,
+            good,
+            good,
+          ]);
+        },
+      );
   t.test(`${user}: where nobody can be asked, strict refuses`, async (t) => {
     const refused = { code: 'ISOLATION_UNAVAILABLE', message: /permissions\.network.*listener/ };
     t.match(play('no-listener', asUser, 'strict'), [refused, refused, refused]);
