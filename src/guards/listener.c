@@ -8,6 +8,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -30,6 +31,7 @@
 #error "the listener does not know this architecture's system calls"
 #endif
 
+#define SEND_TRIES 5000 /* a millisecond apart */
 #define NEVER 0xffffffffu /* no system call's number */
 #define LOW(arg) (offsetof(struct seccomp_data, args) + sizeof(uint64_t) * (arg))
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -82,7 +84,14 @@ static int send_fd(int sock, int fd) {
   control.head.cmsg_type = SCM_RIGHTS;
   control.head.cmsg_len = CMSG_LEN(sizeof fd);
   memcpy(CMSG_DATA(&control.head), &fd, sizeof fd);
-  return sendmsg(sock, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
+  /* The kernel counts what all processes of this user have on the way, runs that wait for a busy
+   * zygote among it, and holds the sum against the guest's own limit of descriptors. */
+  for (int tries = 0; sendmsg(sock, &msg, MSG_NOSIGNAL) < 0; tries++) {
+    if (errno != ETOOMANYREFS || tries == SEND_TRIES)
+      return -errno;
+    poll(NULL, 0, 1);
+  }
+  return 0;
 }
 
 /* With sendmsg(2) among the calls handed over, who has loaded the filter cannot send its listener

@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -16,6 +18,12 @@
 
 #include "../../src/core/policy.h"
 #include "../../src/guards/listener.h"
+
+static void drop_to_nobody(void) {
+  if (geteuid() == 0 && (setgroups(0, NULL) < 0 || setresgid(65534, 65534, 65534) < 0 ||
+                         setresuid(65534, 65534, 65534) < 0))
+    _exit(1);
+}
 
 static void open_pair(int pair[2]) {
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ||
@@ -90,6 +98,32 @@ static void install(void *arg) {
   child_ok(count_fds() == before, "its sender keeps nothing of it");
 }
 
+/* As of a user whose other processes have more on the way than a guest may have open. */
+static void send_late(void *arg) {
+  struct sbx_err err = {0};
+  struct rlimit limit = {8, 8};
+  int pair[2], others[2];
+  (void)arg;
+  drop_to_nobody();
+  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  open_pair(others);
+  open_pair(pair);
+  for (int i = 0; i < 8; i++)
+    send_copies(others[1], pair[0], 4);
+  pid_t reader = fork();
+  if (reader == 0) {
+    poll(NULL, 0, 100);
+    _exit(0); /* What nobody can receive any more is on no way. */
+  }
+  close(others[0]);
+  close(others[1]);
+  if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+    _exit(1);
+  child_ok(sbx_listener_install(true, 0, pair[1], &err) == 0, "a listener is sent: %s", err.text);
+  child_ok(sbx_listener_take(pair[0]) >= 0, "and taken");
+  waitpid(reader, NULL, 0);
+}
+
 /* A guest, forked by a process that is not dumpable. Tells by a byte that it is ready. */
 static void __attribute__((noreturn)) be_guest(int sock, int ready, bool admits) {
   struct sbx_err err = {0};
@@ -107,9 +141,7 @@ static void admit(void *arg) {
   char copy[sizeof secret], byte;
   struct iovec mine = {copy, sizeof copy}, theirs = {secret, sizeof secret};
   int pair[2], ends[2];
-  if (geteuid() == 0 && (setgroups(0, NULL) < 0 || setresgid(65534, 65534, 65534) < 0 ||
-                         setresuid(65534, 65534, 65534) < 0))
-    _exit(1);
+  drop_to_nobody();
   open_pair(pair);
   if (pipe2(ends, O_CLOEXEC) < 0)
     _exit(1);
@@ -136,6 +168,7 @@ int main(void) {
   test_hostile();
   in_child("TCP", install, &permits[0]);
   in_child("UDP as well", install, &permits[1]);
+  in_child("over the limit of what is on the way", send_late, NULL);
   in_child("a guest that is not dumpable", admit, &admits[0]);
   in_child("a guest that lets its broker in", admit, &admits[1]);
   return tap_done();
