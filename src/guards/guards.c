@@ -177,9 +177,7 @@ static int apply_seccomp(struct sbx_guard_run *run, struct sbx_err *err) {
     return 0;
   /* Not of a zygote, which is no guest: one filter of a chain can have a listener, its guests'. */
   bool by_rules = (run->policy->permit & SBX_PERMIT_NET_RULES) && !run->zygote;
-  int rc = by_rules && run->forked && !uses(run->policy, SBX_USE_NAMESPACES)
-               ? sbx_listener_admit(run->listener_fd, err)
-               : 0;
+  int rc = by_rules && run->readable ? sbx_listener_admit(run->listener_fd, err) : 0;
   /* TCP sockets are the broker's as well: the guest's network may be an empty one. */
   if (rc == 0 && by_rules)
     rc = sbx_listener_install(true, run->policy->permit, run->listener_fd, err);

@@ -31,7 +31,7 @@
 #error "the listener does not know this architecture's system calls"
 #endif
 
-#define SEND_TRIES 5000 /* a millisecond apart */
+#define SEND_TRIES 5000   /* a millisecond apart */
 #define NEVER 0xffffffffu /* no system call's number */
 #define LOW(arg) (offsetof(struct seccomp_data, args) + sizeof(uint64_t) * (arg))
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The broker of one run's connections: answers the system calls that the guest's filter hands over
  * (SECCOMP_RET_USER_NOTIF, seccomp_unotify(2)). Runs in init, or in a process of its own where the
- * guest was forked by a zygote, in the host's network namespace, outside of the guest's filter; needs
- * the rights of ptrace(2) over the guest, which a parent of the same user has.
+ * guest was forked by a zygote, in the host's network namespace, outside of the guest's filter;
+ * needs the rights of ptrace(2) over the guest, which a parent of the same user has.
  *
  * connect(2): the address is copied once, judged, and the kernel gets an address built from that
  * copy. The connection is made on the guest's own socket, which pidfd_getfd(2) shares with us, not
@@ -34,12 +34,13 @@ struct sbx_broker;
 
 /* Takes over `listener` (on failure too). `rules` must outlive the broker; `permit` (enum
  * sbx_permit) says what else than TCP connections is served. Installs a handler for SIGALRM, which
- * nothing else in the process may use, and leaves the process in /proc, see notify.h. Returns 0, or -errno with `err` filled. */
+ * nothing else in the process may use, and leaves the process in /proc, see notify.h. Returns 0, or
+ * -errno with `err` filled. */
 int sbx_broker_open(int listener, const struct sbx_netrules *rules, unsigned permit,
                     struct sbx_broker **out, struct sbx_err *err);
 
-/* The guest's root is not that of the calling process, which has CAP_SYS_CHROOT: paths are looked up
- * in the guest's. */
+/* The guest's root is not that of the calling process, which has CAP_SYS_CHROOT: paths are looked
+ * up in the guest's. */
 void sbx_broker_apart(struct sbx_broker *b);
 
 /* To be polled for POLLIN; then sbx_broker_dispatch() has something to do. */

@@ -14,6 +14,7 @@
 #include "../core/fd.h"
 #include "../guards/listener.h"
 #include "connections.h"
+#include "notify.h"
 
 /* --- the broker's process -------------------------------------------------------------------- */
 
@@ -100,7 +101,18 @@ static struct sbx_ctl *copy(const struct sbx_ctl *msg) {
   return made;
 }
 
-int sbx_forked_open(struct sbx_server *s, struct sbx_run *run, int *guest_fd, const char **what) {
+/* Whether a guest's broker, a process of the same user, finds it closed although it is not to. In
+ * the launcher's user namespace a capability opens it, but not /proc/PID/fd, which is root's: that
+ * is what the broker needs where it cannot have a guest's sockets, and Landlock keeps siblings out.
+ */
+static bool has_to_admit(const struct sbx_policy *policy) {
+  if (!(policy->use & SBX_USE_NAMESPACES))
+    return true;
+  return (policy->use & SBX_USE_LANDLOCK) && !sbx_notify_fd_works();
+}
+
+int sbx_forked_open(struct sbx_server *s, struct sbx_run *run, struct sbx_ctl_run *args,
+                    int *guest_fd, const char **what) {
   int pair[2];
   *what = "socketpair";
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -115,6 +127,7 @@ int sbx_forked_open(struct sbx_server *s, struct sbx_run *run, int *guest_fd, co
   }
   run->listener_fd = pair[0];
   *guest_fd = pair[1];
+  args->readable = has_to_admit(s->shared->policy);
   return 0;
 }
 

@@ -12,9 +12,10 @@
 
 #include "serve.h"
 
-/* Before RUN goes to the zygote: *guest_fd is what goes with it. Returns 0, or -errno with *what
- * set. */
-int sbx_forked_open(struct sbx_server *s, struct sbx_run *run, int *guest_fd, const char **what);
+/* Before RUN goes to the zygote, with `args`, of which it fills in `readable`, and *guest_fd.
+ * Returns 0, or -errno with *what set. */
+int sbx_forked_open(struct sbx_server *s, struct sbx_run *run, struct sbx_ctl_run *args,
+                    int *guest_fd, const char **what);
 
 /* The listener comes, or is asked for the first time. */
 void sbx_forked_event(struct sbx_server *s, struct sbx_run *run, uint32_t events);

@@ -20,9 +20,9 @@ struct sbx_notify_call {
   uint64_t args[6];
 };
 
-/* Whether the kernel's structures fit into ours. Makes /proc the working directory, by which the other
- * functions find what the kernel says of callers, whatever becomes of the root directory. Returns 0,
- * or -errno with `err` filled. */
+/* Whether the kernel's structures fit into ours. Makes /proc the working directory, by which the
+ * other functions find what the kernel says of callers, whatever becomes of the root directory.
+ * Returns 0, or -errno with `err` filled. */
 int sbx_notify_init(struct sbx_err *err);
 
 /* Returns 1 with a call, 0 when there is none (any more), -errno when there will be none. Only to

@@ -193,7 +193,7 @@ static int start_forked(struct sbx_server *s, struct sbx_run *run, struct sbx_ct
                         const char **what) {
   SBX_AUTO_FD int guest_fd = -1;
   int nfds = SBX_CTL_RUN_FDS;
-  int rc = s->shared->net_rules ? sbx_forked_open(s, run, &guest_fd, what) : 0;
+  int rc = s->shared->net_rules ? sbx_forked_open(s, run, &msg->u.run_args, &guest_fd, what) : 0;
   if (guest_fd >= 0)
     fds[nfds++] = guest_fd;
   return rc < 0 ? rc : sbx_zygotes_run(s, run, msg, fds, nfds, what);

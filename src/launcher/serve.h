@@ -14,7 +14,8 @@
 #define SBX_ON_SIGNAL (UINT64_MAX - 1)
 #define SBX_ON_ZYGOTE (UINT64_C(1) << 63) /* and its id: a zygote's socket */
 #define SBX_ZYGOTE_ID (UINT64_C(1) << 62)
-#define SBX_ON_LISTENER (UINT64_C(1) << 61) /* and its id: what leads to a forked run's listener */
+#define SBX_ON_LISTENER (UINT64_C(1) << 61) /* and its id: what leads to a forked run's listener   \
+                                             */
 #define SBX_RUN_ID_MAX (SBX_ON_LISTENER - 1)
 
 struct sbx_zygote;
@@ -22,8 +23,8 @@ struct sbx_zygote;
 struct sbx_run {
   struct sbx_run *next; /* in its bucket */
   uint64_t id;
-  pid_t init; /* a forked guest has none, but may have a broker; 0: neither */
-  int sock;   /* of init or broker; -1: none, or gone */
+  pid_t init;            /* a forked guest has none, but may have a broker; 0: neither */
+  int sock;              /* of init or broker; -1: none, or gone */
   int lost;              /* init is gone without a report */
   struct sbx_zygote *of; /* the zygote that forks it; NULL: it has an init */
   struct sbx_zygote *is; /* the zygote that it is */

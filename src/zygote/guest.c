@@ -32,7 +32,8 @@ struct sbx_guard_run sbx_zygote_guard_run(struct sbx_zygote *zygote,
                                 .exec_fd = -1,
                                 .forked = true,
                                 .nested = zygote->policy.preload_ms > 0,
-                                .inherited_bytes = zygote->inherited_bytes};
+                                .inherited_bytes = zygote->inherited_bytes,
+                                .readable = args->readable != 0};
 }
 
 int sbx_zygote_run_fds(const struct sbx_zygote *zygote) {

@@ -113,7 +113,8 @@ static void watch_guest(struct loop *l, struct guest *g, pid_t pid, bool sampled
 
 /* Returns whether this is the guest. */
 static bool start_guest(struct loop *l, struct sbx_ctl *msg, const int *fds, int nfds) {
-  if (nfds != sbx_zygote_run_fds(l->zygote) || find(l, msg->run) || !sbx_ctl_run_valid(&msg->u.run_args)) {
+  if (nfds != sbx_zygote_run_fds(l->zygote) || find(l, msg->run) ||
+      !sbx_ctl_run_valid(&msg->u.run_args)) {
     refuse(msg->run, SBX_STAGE_CONTROL, EPROTO, "RUN");
     return false;
   }

@@ -43,7 +43,7 @@ const good = {
 
 for (const user of users) {
   const asUser = user === 'user' && users.length > 1;
-  for (const variant of ['default', 'no-userns', 'no-landlock', 'bare'])
+  for (const variant of ['default', 'no-userns', 'no-landlock', 'bare', 'no-getfd'])
     for (const startup of /** @type {('spawn' | 'fork')[]} */ (['spawn', 'fork']))
       t.test(
         `${user}, ${variant}, ${startup}: names and addresses are judged one by one`,

@@ -4,7 +4,9 @@
  *   no-userns    no new namespaces, as in an unprivileged container: EPERM; clone3 ENOSYS
  *   no-landlock  a kernel without Landlock: ENOSYS
  *   bare         both
- *   no-listener  filters that ask a supervisor cannot be loaded, as below another one: EBUSY */
+ *   no-listener  filters that ask a supervisor cannot be loaded, as below another one: EBUSY
+ *   no-getfd     nobody's descriptors can be had, as in a container without CAP_SYS_PTRACE: EPERM
+ */
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -26,6 +28,9 @@
    CLONE_NEWNET)
 #define LANDLOCK_FIRST 444 /* landlock_create_ruleset, _add_rule, _restrict_self */
 #define LANDLOCK_LAST 446
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
 #ifndef SYS_clone3
 #define SYS_clone3 435
 #endif
@@ -79,6 +84,11 @@ static struct sock_filter no_listener[] = {
     ANSWER(EBUSY), ALLOW,
 };
 
+static struct sock_filter no_getfd[] = {
+    LOAD(arch), IF_NOT(JEQ, ARCH, 3), LOAD(nr), IF_NOT(JEQ, SYS_pidfd_getfd, 1), ANSWER(EPERM),
+    ALLOW,
+};
+
 static bool load(struct sock_filter *code, size_t bytes) {
   struct sock_fprog program = {.len = (unsigned short)(bytes / sizeof(*code)), .filter = code};
   return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
@@ -89,8 +99,9 @@ int main(int argc, char **argv) {
   bool userns = bare || (argc > 2 && strcmp(argv[1], "no-userns") == 0);
   bool landlock = bare || (argc > 2 && strcmp(argv[1], "no-landlock") == 0);
   bool listener = argc > 2 && strcmp(argv[1], "no-listener") == 0;
-  if (!userns && !landlock && !listener) {
-    fprintf(stderr, "usage: without no-userns|no-landlock|bare|no-listener COMMAND...\n");
+  bool getfd = argc > 2 && strcmp(argv[1], "no-getfd") == 0;
+  if (!userns && !landlock && !listener && !getfd) {
+    fprintf(stderr, "usage: without no-userns|no-landlock|bare|no-listener|no-getfd COMMAND...\n");
     return 64;
   }
   /* Root needs it not, and would lose set-user-id programs by it. */
@@ -98,7 +109,8 @@ int main(int argc, char **argv) {
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   if ((userns && !(load(no_namespaces, sizeof(no_namespaces)) && load(no_time, sizeof(no_time)))) ||
       (landlock && !load(no_landlock, sizeof(no_landlock))) ||
-      (listener && !load(no_listener, sizeof(no_listener)))) {
+      (listener && !load(no_listener, sizeof(no_listener))) ||
+      (getfd && !load(no_getfd, sizeof(no_getfd)))) {
     perror("without: seccomp");
     return 70;
   }
