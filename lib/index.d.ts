@@ -385,6 +385,14 @@ export interface NetworkMetrics {
   allowed: boolean;
   /** How many. */
   count: number;
+  /** Of `count`, connections of which the kernel has told how many bytes went over them: all that were
+   * made, but for those that the guest resets, and some where it, or others on this machine, makes
+   * very many to one port. */
+  counted?: number;
+  /** Bytes of `counted` connections, repetitions left out. */
+  bytesSent?: number;
+  /** Bytes of `counted` connections; the end of each stream may count as one. */
+  bytesReceived?: number;
 }
 
 export interface HostCallMetrics {

@@ -52,7 +52,7 @@
         'launcher/main.c', 'launcher/serve.c', 'launcher/init.c', 'launcher/zygote.c',
         'launcher/selftest.c', 'launcher/child.c', 'launcher/broker.c', 'launcher/notify.c',
         'launcher/kept.c', 'launcher/local.c', 'launcher/datagram.c', 'launcher/sock.c',
-        'launcher/connections.c', 'launcher/forked.c', 'launcher/probe.c',
+        'launcher/connections.c', 'launcher/forked.c', 'launcher/probe.c', 'launcher/traffic.c',
       ],
     },
     {

@@ -119,6 +119,8 @@ struct sbx_net_report {
     uint16_t port;
     uint8_t verdict; /* enum sbx_net_verdict */
     uint32_t count;
+    uint32_t counted;        /* of these, connections whose bytes are known */
+    uint64_t sent, received; /* bytes of those; the end of a stream may count as one that came */
   } seen[SBX_NET_SEEN_MAX];
 };
 

@@ -39,6 +39,9 @@ struct sbx_broker;
 int sbx_broker_open(int listener, const struct sbx_netrules *rules, unsigned permit,
                     struct sbx_broker **out, struct sbx_err *err);
 
+/* From now on the report says how many bytes went over connections, where that can be known. */
+void sbx_broker_count(struct sbx_broker *b);
+
 /* The guest's root is not that of the calling process, which has CAP_SYS_CHROOT: paths are looked
  * up in the guest's. */
 void sbx_broker_apart(struct sbx_broker *b);
@@ -54,7 +57,8 @@ void sbx_broker_dispatch(struct sbx_broker *b);
 enum sbx_net_verdict sbx_broker_grant(struct sbx_broker *b, const char *name, size_t len,
                                       const struct sockaddr *sa, socklen_t sa_len);
 
-const struct sbx_net_report *sbx_broker_report(const struct sbx_broker *b);
+/* Once the guest is gone: waits for what the kernel has to say of connections, see traffic.h. */
+const struct sbx_net_report *sbx_broker_report(struct sbx_broker *b);
 
 /* What waits gets ENOSYS from the kernel. May be NULL. */
 void sbx_broker_close(struct sbx_broker *b);

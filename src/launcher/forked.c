@@ -57,7 +57,7 @@ static void __attribute__((noreturn)) broke(struct broker_job *job) {
     sbx_err_set(&err, SBX_STAGE_FDS, -rc, "close_range: %s", strerror(-rc));
   else
     rc = sbx_connections_begin(&c, job->shared->net_rules, job->shared->policy->permit,
-                               job->listener, &err);
+                               job->shared->policy->use & SBX_USE_SOCK_DIAG, job->listener, &err);
   if (rc < 0) {
     msg = (struct sbx_ctl){.type = SBX_CTL_FAILED, .u.err = err};
     tell(job, &msg);

@@ -243,7 +243,8 @@ static void prepare_guest(struct init *s) {
   int rc = guards ? sbx_guards_prepare(&s->run, &err) : sbx_zygote_prepare(job->shared, &err);
   if (rc == 0)
     rc = sbx_connections_open(&s->connections, zygote ? NULL : job->shared->net_rules,
-                              job->policy->permit, &s->run.listener_fd, &err);
+                              job->policy->permit, job->policy->use & SBX_USE_SOCK_DIAG,
+                              &s->run.listener_fd, &err);
   if (rc < 0)
     finish_failed(s, &err);
 }

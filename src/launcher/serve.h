@@ -14,8 +14,9 @@
 #define SBX_ON_SIGNAL (UINT64_MAX - 1)
 #define SBX_ON_ZYGOTE (UINT64_C(1) << 63) /* and its id: a zygote's socket */
 #define SBX_ZYGOTE_ID (UINT64_C(1) << 62)
-#define SBX_ON_LISTENER (UINT64_C(1) << 61) /* and its id: what leads to a forked run's listener   \
-                                             */
+#define SBX_ON_LISTENER                                                                            \
+  (UINT64_C(1) << 61) /* and its id: what leads to a forked run's listener                         \
+                       */
 #define SBX_RUN_ID_MAX (SBX_ON_LISTENER - 1)
 
 struct sbx_zygote;
