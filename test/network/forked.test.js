@@ -25,27 +25,20 @@ function setUp(t, allow, files, execution) {
   return { runner, dir, run };
 }
 
-/** The brokers below this process: children of a launcher that are in its own PID namespace, and have none. */
+/** The brokers below this process: children of a launcher's that are launchers, and have no children. */
 function brokers() {
-  const launchers = fs.readdirSync('/proc').filter((pid) => {
+  /** @type {Map<number, number>} */
+  const parents = new Map();
+  for (const name of fs.readdirSync('/proc').filter((pid) => /^\d+$/.test(pid)))
     try {
-      return /^\d+$/.test(pid) && isLauncher(pid) && isAlive(pid) && isOurs(Number(pid));
-    } catch {
-      return false; // It ended in between.
-    }
+      parents.set(Number(name), parentOf(name));
+    } catch {} // It ended in between.
+  const childless = (/** @type {number} */ pid) => ![...parents.values()].includes(pid);
+  return [...parents].flatMap(([pid, parent]) => {
+    if (!isLauncher(pid) || !isLauncher(parent) || !isAlive(pid) || !childless(pid)) return [];
+    for (let at = parent; at > 1; at = parents.get(at) ?? 0) if (at === process.pid) return [pid];
+    return [];
   });
-  const parents = new Set(launchers.map(parentOf));
-  return launchers.filter((pid) => {
-    if (!launchers.includes(String(parentOf(pid))) || parents.has(Number(pid))) return false;
-    const children = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1');
-    return children === '';
-  });
-}
-
-/** @param {number} pid */
-function isOurs(pid) {
-  for (let at = pid; at > 1; at = parentOf(at)) if (at === process.pid) return true;
-  return false;
 }
 
 const FETCH = `${TELL}
@@ -136,13 +129,14 @@ t.test(
         const it = await get(input.url);
         if (it.code || said === input.times) return it.code ?? it;
         if (said === 0) console.log('now');
+        await new Promise((resolve) => setTimeout(resolve, 5));
       }
     `)}`;
     const { run } = setUp(t, [`127.0.0.1:${port}`], code);
     const url = `http://127.0.0.1:${port}/`;
     let killed = 0;
     const kill = () => {
-      for (const pid of brokers()) killed += Number(process.kill(Number(pid), 'SIGKILL'));
+      for (const pid of brokers()) killed += Number(process.kill(pid, 'SIGKILL'));
     };
     const { data, error } = await run({ url }, { onLog: kill });
     t.match(data, /^E/, 'it is refused from then on', { error });
