@@ -79,7 +79,7 @@ static uint64_t cookie_of(const struct inet_diag_sockid *id) {
 
 /* Where it comes from. Where it goes the socket does not tell before it is connected. */
 static int read_source(int sock, struct sbx_flow *flow) {
-  struct sockaddr_storage sa;
+  struct sockaddr_storage sa = {0};
   socklen_t len = sizeof sa;
   if (getsockname(sock, (struct sockaddr *)&sa, &len) < 0)
     return -errno;
