@@ -10,7 +10,7 @@ import { chooseStartup, explainStartup } from './startup.js';
 /** @typedef {import('./probe.js').GuardReport} GuardReport */
 
 /** enum sbx_use */
-export const USE = { landlock: 1, seccomp: 2, namespaces: 4, selfTest: 8 };
+export const USE = { landlock: 1, seccomp: 2, namespaces: 4, selfTest: 8, sockDiag: 16 };
 /** enum sbx_permit */
 export const PERMIT = {
   spawn: 1,
@@ -71,18 +71,18 @@ const WITHOUT_NAMESPACES =
  */
 export function planConfinement(config, launcher) {
   const { guards: reports, failure } = probeGuards(launcher);
-  const { permissions, isolation } = config;
+  const { permissions, isolation, monitoring } = config;
   const works = (/** @type {GuardReport} */ { status }) => status !== 'unavailable';
   const use =
     (works(reports.landlock) ? USE.landlock : 0) |
     (works(reports.seccomp) ? USE.seccomp : 0) |
     (works(reports.namespaces) ? USE.namespaces : 0) |
-    (isolation === 'strict' ? USE.selfTest : 0);
+    (isolation === 'strict' ? USE.selfTest : 0) |
+    (monitoring.collectNetwork ? USE.sockDiag : 0);
   const broken = missingPromises(permissions, reports);
   const layers = layersOf(config, reports);
   const { startup, why } = chooseStartup(config, {
     filtered: works(reports.seccomp),
-    byRules: goesByRules(permissions.network),
     complete: works(reports.namespaces) && works(reports.landlock),
   });
   return { use, permit: permitOf(permissions, reports), startup, why, layers, broken, failure };

@@ -48,8 +48,8 @@ export interface SandboxConfig {
   /** How guests start: `'spawn'` executes a new Node.js for each, `'fork'` forks each from one that has
    * started already. `'auto'` (default) spawns until a zygote stands ready behind the first run and has
    * been seen to fork, then forks those that do not compute for long (about a second of CPU, as it
-   * learns). Handlers that may start processes (`'process:spawn'`),
-   * and those whose connections go by rules (`permissions.network`), are spawned. */
+   * learns). Handlers that may start processes (`'process:spawn'`) are
+   * spawned. */
   startup?: 'auto' | 'spawn' | 'fork';
   /** `'strict'` (default): a run whose configuration promises what no guard of this machine can hold
    * fails as `ISOLATION_UNAVAILABLE`. `'best-effort'`: it runs with what the kernel has, and
@@ -386,6 +386,14 @@ export interface NetworkMetrics {
   allowed: boolean;
   /** How many. */
   count: number;
+  /** Of `count`, connections of which the kernel has told how many bytes went over them: all that were
+   * made, but for those that the guest resets, and some where it, or others on this machine, makes
+   * very many to one port. */
+  counted?: number;
+  /** Bytes of `counted` connections, repetitions left out. */
+  bytesSent?: number;
+  /** Bytes of `counted` connections; the end of each stream may count as one. */
+  bytesReceived?: number;
 }
 
 export interface HostCallMetrics {

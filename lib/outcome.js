@@ -350,7 +350,10 @@ export function toMetrics({ usage, marks, samples }, times, config, startup) {
 export function toNetwork({ seen, names: refused }, names) {
   return [
     ...seen.map(
-      (/** @type {[string, number, string, number]} */ [address, port, verdict, count]) => {
+      (
+        /** @type {[string, number, string, number, number, number, number]} */
+        [address, port, verdict, count, counted, bytesSent, bytesReceived],
+      ) => {
         const name = names?.of(address);
         return {
           ...(name !== undefined && { name }),
@@ -358,6 +361,7 @@ export function toNetwork({ seen, names: refused }, names) {
           port,
           allowed: verdict === 'allowed',
           count,
+          ...(counted > 0 && { counted, bytesSent, bytesReceived }),
         };
       },
     ),

@@ -89,11 +89,11 @@ export function trialFailure({ kind, reason, stage, message, exitCode, signal, r
 /**
  * What a configuration asks for. A forked guest is one process, which the system call filter keeps
  * alone: nothing has to be looked for when it ends. One that may start others is executed under an
- * init of its own, and so is one whose connections are judged, which init does.
+ * init of its own.
  *
  * @param {Readonly<import('./config.js').Config>} config
- * @param {{ filtered: boolean, byRules: boolean, complete: boolean }} guards whether there is a system
- *   call filter, whether the network goes by rules, and whether there are namespaces and Landlock too
+ * @param {{ filtered: boolean, complete: boolean }} guards whether there is a system call filter, and
+ *   whether there are namespaces and Landlock too
  * @returns {{ startup: 'auto' | 'spawn' | 'fork', why: string }}
  */
 export function chooseStartup({ startup, permissions, execution }, guards) {
@@ -106,11 +106,10 @@ export function chooseStartup({ startup, permissions, execution }, guards) {
 /**
  * @param {readonly string[]} capabilities
  * @param {readonly string[]} preload
- * @param {{ filtered: boolean, byRules: boolean, complete: boolean }} guards
+ * @param {{ filtered: boolean, complete: boolean }} guards
  */
-function whySpawned(capabilities, preload, { filtered, byRules, complete }) {
+function whySpawned(capabilities, preload, { filtered, complete }) {
   if (!filtered) return 'a forked guest needs the system call filter';
-  if (byRules) return 'permissions.network names hosts, whose broker is beside a spawned guest';
   if (capabilities.includes('process:spawn'))
     return "with 'process:spawn' a guest is more than one process";
   if (preload.length > 0 && !complete)

@@ -100,6 +100,7 @@ export class Terms {
       this.#confinement
     );
     const flags = this.#flags();
+    const start = this.lookups ? [...flags, '--require', preload] : flags;
     const preloads = names.length > 0;
     return {
       use: tested.has(this.shape) ? use & ~USE.selfTest : use,
@@ -108,8 +109,8 @@ export class Terms {
       deny: this.files.deny,
       tmpBytes: this.files.ownTmp ? Math.floor(tmpSizeMb * MIB) : 0,
       execPath: process.execPath,
-      argv: [process.execPath, ...flags, ...(this.lookups ? ['--require', preload] : []), mainFile],
-      zygoteArgv: this.startup === 'spawn' ? [] : zygoteArgv(zygote, flags),
+      argv: [process.execPath, ...start, mainFile],
+      zygoteArgv: this.startup === 'spawn' ? [] : zygoteArgv(zygote, start),
       maxForks,
       spares: spares === 'auto' ? SPARES_AUTO : spares,
       preloadMs: preloads ? preloadTimeoutMs : 0,

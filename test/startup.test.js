@@ -4,7 +4,7 @@ import { CpuHistory } from '../lib/learning.js';
 import { canFork, chooseStartup, explainStartup, noteForks, trialFailure } from '../lib/startup.js';
 import { parseConfig } from '../lib/config.js';
 
-const all = { filtered: true, byRules: false, complete: true };
+const all = { filtered: true, complete: true };
 
 t.test('what has to be spawned, and why', async (t) => {
   const config = parseConfig({ startup: 'fork' });
@@ -13,7 +13,6 @@ t.test('what has to be spawned, and why', async (t) => {
     startup: 'spawn',
     why: /system call filter/,
   });
-  t.match(chooseStartup(config, { ...all, byRules: true }), { startup: 'spawn', why: /network/ });
   t.match(chooseStartup(config, { ...all, complete: false }), { startup: 'fork' });
   const preloading = parseConfig({ execution: { preload: ['a'] } });
   t.match(chooseStartup(preloading, all), { startup: 'auto' });

@@ -12,6 +12,8 @@ const { rehearse, rehearsePieces } = require('./rehearse.cjs');
 require('./host.cjs');
 require('./inbox.cjs');
 require('node:net');
+// For those whose connections go by rules.
+if (process.execArgv.includes('--require')) require('./lookup.cjs');
 
 const { defineProperty } = Object;
 const host = /** @type {any} */ (process);

@@ -230,9 +230,9 @@ static bool push_seen(napi_env napi, napi_value array, uint32_t index,
   if (napi_open_handle_scope(napi, &scope) != napi_ok)
     return false;
   char text[INET6_ADDRSTRLEN];
-  napi_value row, address, port, verdict, count;
+  napi_value row, address, port, verdict, count, counted, sent, received;
   sbx_netaddr_print(seen->ip, text, sizeof text);
-  bool ok = napi_create_array_with_length(napi, 4, &row) == napi_ok &&
+  bool ok = napi_create_array_with_length(napi, 7, &row) == napi_ok &&
             napi_create_string_utf8(napi, text, NAPI_AUTO_LENGTH, &address) == napi_ok &&
             napi_create_uint32(napi, seen->port, &port) == napi_ok &&
             napi_create_string_utf8(napi, sbx_verdict_name(seen->verdict), NAPI_AUTO_LENGTH,
@@ -242,6 +242,12 @@ static bool push_seen(napi_env napi, napi_value array, uint32_t index,
             napi_set_element(napi, row, 1, port) == napi_ok &&
             napi_set_element(napi, row, 2, verdict) == napi_ok &&
             napi_set_element(napi, row, 3, count) == napi_ok &&
+            napi_create_uint32(napi, seen->counted, &counted) == napi_ok &&
+            napi_create_double(napi, (double)seen->sent, &sent) == napi_ok &&
+            napi_create_double(napi, (double)seen->received, &received) == napi_ok &&
+            napi_set_element(napi, row, 4, counted) == napi_ok &&
+            napi_set_element(napi, row, 5, sent) == napi_ok &&
+            napi_set_element(napi, row, 6, received) == napi_ok &&
             napi_set_element(napi, array, index, row) == napi_ok;
   napi_close_handle_scope(napi, scope);
   return ok;

@@ -69,8 +69,10 @@ struct sbx_usage {
 struct sbx_ctl_run {
   char traceparent[56]; /* "" = none; goes into the guest's environment as TRACEPARENT */
   char workdir[PATH_MAX];
-  uint32_t fork;    /* not 0: from a zygote, which the policy has to have arguments for */
-  uint32_t sampled; /* not 0: the host wants to know its pid, and will look at it in /proc */
+  uint32_t fork;     /* not 0: from a zygote, which the policy has to have arguments for */
+  uint32_t sampled;  /* not 0: the host wants to know its pid, and will look at it in /proc */
+  uint32_t readable; /* from the launcher on: not 0: the guest lets its broker in by itself, see
+                      * guards/listener.h */
   uint32_t grants_len;
   char grants[SBX_CTL_GRANTS_MAX]; /* NUL-terminated strings in a row, see guards/view.h */
 };
@@ -129,6 +131,8 @@ struct sbx_net_report {
     uint16_t port;
     uint8_t verdict; /* enum sbx_net_verdict */
     uint32_t count;
+    uint32_t counted;        /* of these, connections whose bytes are known */
+    uint64_t sent, received; /* bytes of those; the end of a stream may count as one that came */
   } seen[SBX_NET_SEEN_MAX];
 };
 

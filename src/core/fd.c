@@ -3,6 +3,8 @@
 #include "fd.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -37,6 +39,28 @@ int sbx_fd_close_range(unsigned first, unsigned last) {
   for (unsigned fd = first; fd <= last && (long)fd < max; fd++)
     close((int)fd);
   return 0;
+}
+
+static int compare(const void *a, const void *b) {
+  return *(const int *)a - *(const int *)b;
+}
+
+int sbx_fd_close_all_but(const int *keep, size_t n) {
+  int sorted[SBX_FD_KEEP_MAX];
+  unsigned next = 3;
+  int rc = n > SBX_FD_KEEP_MAX ? -EINVAL : 0;
+  if (rc < 0)
+    return rc;
+  memcpy(sorted, keep, n * sizeof *keep);
+  qsort(sorted, n, sizeof *sorted, compare);
+  for (size_t i = 0; rc == 0 && i < n; i++) {
+    if (sorted[i] < 0)
+      continue;
+    if ((unsigned)sorted[i] > next)
+      rc = sbx_fd_close_range(next, (unsigned)sorted[i] - 1);
+    next = (unsigned)sorted[i] + 1;
+  }
+  return rc < 0 ? rc : sbx_fd_close_range(next, ~0U);
 }
 
 ssize_t sbx_read_full(int fd, void *buf, size_t n) {

@@ -19,6 +19,12 @@ int sbx_fd_steal(int *fd);
 /* Closes every descriptor from `first` to `last`, both included. Returns 0 or -errno. */
 int sbx_fd_close_range(unsigned first, unsigned last);
 
+#define SBX_FD_KEEP_MAX 8
+
+/* Closes every descriptor from 3 on but the `n` of `keep`, at most SBX_FD_KEEP_MAX, of which those
+ * below 0 are none. Returns 0 or -errno. */
+int sbx_fd_close_all_but(const int *keep, size_t n);
+
 /* Reads until `n` bytes or end-of-file. Returns the count, or -errno. Retries EINTR. */
 ssize_t sbx_read_full(int fd, void *buf, size_t n);
 

@@ -24,6 +24,7 @@ enum sbx_use {
   SBX_USE_SECCOMP = 1 << 1,
   SBX_USE_NAMESPACES = 1 << 2, /* user, PID, mount, IPC, UTS and network, all or none */
   SBX_USE_SELFTEST = 1 << 3,   /* the launcher tries what they refuse before its first run */
+  SBX_USE_SOCK_DIAG = 1 << 4,  /* confines nobody: bytes of connections are counted */
 };
 
 /* What the configuration opens; everything is closed otherwise. */

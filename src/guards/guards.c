@@ -175,10 +175,14 @@ static int open_seccomp(struct sbx_guard_shared *shared, struct sbx_err *err) {
 static int apply_seccomp(struct sbx_guard_run *run, struct sbx_err *err) {
   if (!uses(run->policy, SBX_USE_SECCOMP))
     return 0;
+  /* Not of a zygote, which is no guest: one filter of a chain can have a listener, its guests'. */
+  bool by_rules = (run->policy->permit & SBX_PERMIT_NET_RULES) && !run->zygote;
+  int rc = by_rules && run->readable ? sbx_listener_admit(run->listener_fd, err) : 0;
   /* TCP sockets are the broker's as well: the guest's network may be an empty one. */
-  int rc = run->policy->permit & SBX_PERMIT_NET_RULES
-               ? sbx_listener_install(true, run->policy->permit, run->listener_fd, err)
-               : 0;
+  if (rc == 0 && by_rules)
+    rc = sbx_listener_install(true, run->policy->permit, run->listener_fd, err);
+  if (run->forked) /* Otherwise it is closed by execve(). */
+    sbx_fd_close(&run->listener_fd);
   struct sbx_guard_shared *shared = run->shared;
   struct sbx_seccomp *filter = run->zygote ? &shared->zygote_filter : &shared->filter;
   return rc < 0 ? rc : sbx_seccomp_apply(filter, getpid(), err);

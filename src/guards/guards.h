@@ -47,13 +47,14 @@ struct sbx_guard_run {
   int status_fd;                     /* O_CLOEXEC pipe that reports a setup failure to init */
   struct sbx_view view;              /* which files there are; made by "namespaces" */
   int ruleset_fd;                    /* of Landlock; -1: none */
-  int listener_fd;                   /* the way of the listener to init; -1: none is needed */
+  int listener_fd;                   /* the way of the listener to its broker; -1: none is needed */
   bool change_ids;                   /* root without a user namespace becomes nobody */
   int exec_fd;                       /* the runtime, to be executed; see sbx_guard_max_files */
   /* The guest is a fork, not executed: it shares a PID namespace with others, its descriptors are
    * in place before the first guard, and what it holds in memory is its own beside its limit. */
   bool forked;
   uint64_t inherited_bytes; /* of a forked one: VmData of the zygote */
+  bool readable;            /* of a forked one: sbx_listener_admit() */
   /* What is confined is a zygote that will load foreign modules: as a guest with these paths, but
    * that it may fork, supervise its children and confine them further. */
   bool zygote;

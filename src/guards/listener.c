@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The filter behind the broker of connections. In the guest until its execve. */
+/* The filter behind the broker of connections. In the guest until its execve, or until it is one
+ * that was forked. */
 #include "listener.h"
 
 #include <errno.h>
@@ -7,10 +8,13 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -27,6 +31,7 @@
 #error "the listener does not know this architecture's system calls"
 #endif
 
+#define SEND_TRIES 5000   /* a millisecond apart */
 #define NEVER 0xffffffffu /* no system call's number */
 #define LOW(arg) (offsetof(struct seccomp_data, args) + sizeof(uint64_t) * (arg))
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -79,7 +84,14 @@ static int send_fd(int sock, int fd) {
   control.head.cmsg_type = SCM_RIGHTS;
   control.head.cmsg_len = CMSG_LEN(sizeof fd);
   memcpy(CMSG_DATA(&control.head), &fd, sizeof fd);
-  return sendmsg(sock, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
+  /* The kernel counts what all processes of this user have on the way, runs that wait for a busy
+   * zygote among it, and holds the sum against the guest's own limit of descriptors. */
+  for (int tries = 0; sendmsg(sock, &msg, MSG_NOSIGNAL) < 0; tries++) {
+    if (errno != ETOOMANYREFS || tries == SEND_TRIES)
+      return -errno;
+    poll(NULL, 0, 1);
+  }
+  return 0;
 }
 
 /* With sendmsg(2) among the calls handed over, who has loaded the filter cannot send its listener
@@ -143,6 +155,26 @@ int sbx_listener_install(bool sockets, unsigned permit, int sock, struct sbx_err
   return 0;
 }
 
+int sbx_listener_admit(int sock, struct sbx_err *err) {
+  struct ucred who;
+  socklen_t len = sizeof who;
+  if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0 ||
+      prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
+    return sbx_err_set(err, SBX_STAGE_SECCOMP, errno, "the broker is not let in (errno %d)", errno);
+  /* EINVAL: without Yama nobody has to be named. */
+  if (prctl(PR_SET_PTRACER, (unsigned long)who.pid, 0, 0, 0) < 0 && errno != EINVAL)
+    return sbx_err_set(err, SBX_STAGE_SECCOMP, errno, "PR_SET_PTRACER (errno %d)", errno);
+  return 0;
+}
+
+static bool is_listener(int fd) {
+  static const char name[] = "anon_inode:seccomp notify";
+  char path[32], text[sizeof name];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  return readlink(path, text, sizeof text) == (ssize_t)sizeof name - 1 &&
+         memcmp(text, name, sizeof name - 1) == 0;
+}
+
 int sbx_listener_take(int sock) {
   union {
     struct cmsghdr head;
@@ -153,7 +185,7 @@ int sbx_listener_take(int sock) {
   struct msghdr msg = {.msg_iov = &io,
                        .msg_iovlen = 1,
                        .msg_control = &control,
-                       .msg_controllen = sizeof control.room};
+                       .msg_controllen = CMSG_LEN(sizeof(int))}; /* no room for a second one */
   int fd;
   ssize_t n;
   do
@@ -166,5 +198,8 @@ int sbx_listener_take(int sock) {
       head->cmsg_len != CMSG_LEN(sizeof fd))
     return -ECONNRESET;
   memcpy(&fd, CMSG_DATA(head), sizeof fd);
-  return fd;
+  if (is_listener(fd))
+    return fd;
+  sbx_fd_close(&fd);
+  return -EPROTO;
 }

@@ -289,13 +289,17 @@ static void emit_mknod(struct sbx_rules *rules, unsigned mode) {
   sbx_rules_goto(rules, SBX_VERDICT_EPERM);
 }
 
-/* A filter without flags: above all no listener, whose owner answers calls. */
+/* A filter without flags: above all no listener, whose owner answers calls, but for those of guests
+ * whose connections go by rules. What another filter refuses no answer of an owner lets through. */
 static void emit_seccomp(struct sbx_rules *rules) {
   struct sbx_bpf *bpf = rules->bpf;
   int flags = sbx_bpf_label(bpf), refused = rules->verdict[SBX_VERDICT_EPERM];
   sbx_bpf_load_arg(bpf, 0, SBX_BPF_LOW);
   sbx_bpf_if(bpf, BPF_JEQ, SECCOMP_SET_MODE_FILTER, flags, refused);
   sbx_bpf_bind(bpf, flags);
+  if (rules->options->permit & SBX_PERMIT_NET_RULES)
+    sbx_bpf_if_arg(bpf, 1, SECCOMP_FILTER_FLAG_NEW_LISTENER, rules->verdict[SBX_VERDICT_ALLOW],
+                   SBX_BPF_NEXT);
   sbx_bpf_if_arg(bpf, 1, 0, rules->verdict[SBX_VERDICT_ALLOW], refused);
 }
 

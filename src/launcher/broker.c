@@ -26,6 +26,7 @@
 #include "notify.h"
 #include "sock.h"
 #include "stub.h"
+#include "traffic.h"
 
 #if defined(__x86_64__)
 #define NATIVE_ARCH AUDIT_ARCH_X86_64
@@ -52,17 +53,19 @@ struct sbx_broker {
   int listener, epoll, timer;
   const struct sbx_netrules *rules;
   unsigned permit;
+  bool apart;
   struct waiting waiting[WAITING_MAX];
   uint32_t n_waiting;
   struct sbx_kept kept;
   struct sbx_net_report report;
+  struct sbx_traffic traffic;
   struct sbx_netgrants grants;
   struct sbx_datagram datagram;
   struct sbx_stub *stub; /* from the first connection on that may be its own */
 };
 
 /* What an event of the epoll set is about: one of these, or the index in `waiting`. */
-enum { TAG_LISTENER = WAITING_MAX, TAG_TIMER, TAG_STUB };
+enum { TAG_LISTENER = WAITING_MAX, TAG_TIMER, TAG_STUB, TAG_TRAFFIC };
 
 static int watch(struct sbx_broker *b, int fd, uint32_t events, uint32_t tag) {
   struct epoll_event event = {.events = events, .data = {.u32 = tag}};
@@ -142,33 +145,37 @@ static void on_connected(struct sbx_broker *b, struct waiting *w) {
   forget(b, w);
 }
 
-static void note(struct sbx_broker *b, const struct sbx_netaddr *addr, enum sbx_net_verdict v) {
+/* Returns where in the report it is listed, or UINT32_MAX. */
+static uint32_t note(struct sbx_broker *b, const struct sbx_netaddr *addr, enum sbx_net_verdict v) {
   struct sbx_net_report *r = &b->report;
   if (v == SBX_NET_ALLOWED)
     r->allowed++;
   else
     r->refused++;
   if (!addr)
-    return;
+    return UINT32_MAX;
   for (uint32_t i = 0; i < r->n; i++)
     if (r->seen[i].port == addr->port && r->seen[i].verdict == v &&
         memcmp(r->seen[i].ip, addr->ip, 16) == 0) {
       r->seen[i].count++;
-      return;
+      return i;
     }
   if (r->n == SBX_NET_SEEN_MAX) {
     r->unlisted++;
-    return;
+    return UINT32_MAX;
   }
   struct sbx_net_seen *seen = &r->seen[r->n++];
   *seen = (struct sbx_net_seen){.port = addr->port, .verdict = (uint8_t)v, .count = 1};
   memcpy(seen->ip, addr->ip, 16);
+  return r->n - 1;
 }
 
-/* Connects the guest's socket; takes over `sock`. */
-static void connect_to(struct sbx_broker *b, uint64_t id, int sock,
-                       const struct sbx_netaddr *addr) {
+/* Connects the guest's socket; takes over `sock`. `listed`: where in the report. */
+static void connect_to(struct sbx_broker *b, uint64_t id, int sock, const struct sbx_netaddr *addr,
+                       uint32_t listed) {
   int flags = fcntl(sock, F_GETFL), error = sbx_sock_connect(sock, flags, addr);
+  if (!error || is_under_way(error))
+    sbx_traffic_add(&b->traffic, sock, &b->report, listed);
   /* EALREADY: connect(2) was interrupted by a signal and is called again. */
   if (is_under_way(error) && !(flags & O_NONBLOCK)) {
     let_wait(b, id, sock, addr);
@@ -263,8 +270,8 @@ static void connect_judged(struct sbx_broker *b, const struct sbx_notify_call *c
   } else if (stub && kind == SBX_SOCK_TCP) {
     connect_stub(b, call->id, sbx_fd_steal(&sock));
   } else if (kind == SBX_SOCK_TCP || (kind == SBX_SOCK_UDP && (b->permit & SBX_PERMIT_NET_UDP))) {
-    note(b, addr, SBX_NET_ALLOWED);
-    connect_to(b, call->id, sbx_fd_steal(&sock), addr);
+    uint32_t listed = note(b, addr, SBX_NET_ALLOWED);
+    connect_to(b, call->id, sbx_fd_steal(&sock), addr, kind == SBX_SOCK_TCP ? listed : UINT32_MAX);
   } else {
     note(b, addr, SBX_NET_MALFORMED);
     sbx_notify_answer(b->listener, call->id, EACCES, 0);
@@ -283,7 +290,7 @@ static void connect_other(struct sbx_broker *b, const struct sbx_notify_call *ca
   if (sock == -EBADF)
     error = EBADF;
   else if (sa->ss_family == AF_UNIX && kind == SBX_SOCK_UNIX && (b->permit & SBX_PERMIT_NET_UNIX))
-    error = sbx_local_connect(call, b->listener, sock, sa, len);
+    error = sbx_local_connect(call, b->listener, sock, sa, len, b->apart);
   else if (sa->ss_family == AF_UNSPEC && kind == SBX_SOCK_UDP && (b->permit & SBX_PERMIT_NET_UDP))
     error = connect(sock, (const struct sockaddr *)&nothing, sizeof nothing) < 0 ? errno : 0;
   if (error == EACCES)
@@ -433,6 +440,8 @@ void sbx_broker_dispatch(struct sbx_broker *b) {
     uint32_t tag = events[i].data.u32;
     if (tag == TAG_LISTENER)
       serve(b);
+    else if (tag == TAG_TRAFFIC)
+      sbx_traffic_read(&b->traffic, &b->report);
     else if (tag < WAITING_MAX)
       on_connected(b, &b->waiting[tag]);
     else if (tag == TAG_STUB)
@@ -469,7 +478,8 @@ int sbx_broker_open(int listener, const struct sbx_netrules *rules, unsigned per
   for (int i = 0; i < WAITING_MAX; i++)
     b->waiting[i].sock = -1;
   sbx_kept_init(&b->kept);
-  int rc = sbx_notify_check(err);
+  sbx_traffic_init(&b->traffic);
+  int rc = sbx_notify_init(err);
   if (rc == 0 && ((rc = sbx_sock_init()) < 0 || (rc = open_fds(b)) < 0))
     sbx_err_set(err, SBX_STAGE_SECCOMP, -rc, "the broker of connections: %s", strerror(-rc));
   if (rc < 0) {
@@ -478,6 +488,15 @@ int sbx_broker_open(int listener, const struct sbx_netrules *rules, unsigned per
   }
   *out = b;
   return 0;
+}
+
+void sbx_broker_count(struct sbx_broker *b) {
+  if (sbx_traffic_open(&b->traffic) == 0 && watch(b, b->traffic.fd, EPOLLIN, TAG_TRAFFIC) < 0)
+    sbx_traffic_close(&b->traffic);
+}
+
+void sbx_broker_apart(struct sbx_broker *b) {
+  b->apart = true;
 }
 
 int sbx_broker_fd(const struct sbx_broker *b) {
@@ -498,7 +517,8 @@ void sbx_broker_answer(struct sbx_broker *b, const struct sbx_ctl_grant *grant) 
     sbx_stub_answer(b->stub, grant);
 }
 
-const struct sbx_net_report *sbx_broker_report(const struct sbx_broker *b) {
+const struct sbx_net_report *sbx_broker_report(struct sbx_broker *b) {
+  sbx_traffic_finish(&b->traffic, &b->report);
   return &b->report;
 }
 
@@ -509,6 +529,7 @@ void sbx_broker_close(struct sbx_broker *b) {
     sbx_fd_close(&b->waiting[i].sock);
   sbx_kept_close(&b->kept);
   sbx_stub_close(b->stub);
+  sbx_traffic_close(&b->traffic);
   sbx_fd_close(&b->timer);
   sbx_fd_close(&b->epoll);
   sbx_fd_close(&b->listener);

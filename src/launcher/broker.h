@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The broker of one run's connections: answers the system calls that the guest's filter hands over
- * (SECCOMP_RET_USER_NOTIF, seccomp_unotify(2)). Runs in init, in init's network namespace, outside
- * of the guest's filter; needs the rights of ptrace(2) over the guest, which a parent of the same
- * user has.
+ * (SECCOMP_RET_USER_NOTIF, seccomp_unotify(2)). Runs in init, or in a process of its own where the
+ * guest was forked by a zygote, in the host's network namespace, outside of the guest's filter;
+ * needs the rights of ptrace(2) over the guest, which a parent of the same user has.
  *
  * connect(2): the address is copied once, judged, and the kernel gets an address built from that
  * copy. The connection is made on the guest's own socket, which pidfd_getfd(2) shares with us, not
@@ -38,9 +38,17 @@ struct sbx_broker;
 
 /* Takes over `listener` (on failure too). `rules` must outlive the broker; `permit` (enum
  * sbx_permit) says what else than TCP connections is served. Installs a handler for SIGALRM, which
- * nothing else in the process may use. Returns 0, or -errno with `err` filled. */
+ * nothing else in the process may use, and leaves the process in /proc, see notify.h. Returns 0, or
+ * -errno with `err` filled. */
 int sbx_broker_open(int listener, const struct sbx_netrules *rules, unsigned permit,
                     struct sbx_broker **out, struct sbx_err *err);
+
+/* From now on the report says how many bytes went over connections, where that can be known. */
+void sbx_broker_count(struct sbx_broker *b);
+
+/* The guest's root is not that of the calling process, which has CAP_SYS_CHROOT: paths are looked
+ * up in the guest's. */
+void sbx_broker_apart(struct sbx_broker *b);
 
 /* To be polled for POLLIN; then sbx_broker_dispatch() has something to do. */
 int sbx_broker_fd(const struct sbx_broker *b);
@@ -57,7 +65,8 @@ enum sbx_net_verdict sbx_broker_grant(struct sbx_broker *b, const char *name, si
 bool sbx_broker_ask(struct sbx_broker *b, struct sbx_ctl_ask *out);
 void sbx_broker_answer(struct sbx_broker *b, const struct sbx_ctl_grant *grant);
 
-const struct sbx_net_report *sbx_broker_report(const struct sbx_broker *b);
+/* Once the guest is gone: waits for what the kernel has to say of connections, see traffic.h. */
+const struct sbx_net_report *sbx_broker_report(struct sbx_broker *b);
 
 /* What waits gets ENOSYS from the kernel. May be NULL. */
 void sbx_broker_close(struct sbx_broker *b);

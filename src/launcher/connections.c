@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A run's connections. In init. */
+/* A run's connections. In init, or in a process of their own. */
 #include "connections.h"
 
 #include <errno.h>
@@ -12,9 +12,9 @@
 #include "../guards/listener.h"
 
 int sbx_connections_open(struct sbx_connections *c, const struct sbx_netrules *rules,
-                         unsigned permit, int *guest_fd, struct sbx_err *err) {
+                         unsigned permit, bool counts, int *guest_fd, struct sbx_err *err) {
   int pair[2];
-  *c = (struct sbx_connections){.rules = rules, .permit = permit, .pair_fd = -1};
+  *c = (struct sbx_connections){rules, permit, counts, -1, NULL};
   *guest_fd = -1;
   if (!rules)
     return 0;
@@ -23,6 +23,22 @@ int sbx_connections_open(struct sbx_connections *c, const struct sbx_netrules *r
   c->pair_fd = pair[0];
   *guest_fd = pair[1];
   return 0;
+}
+
+static int begin(struct sbx_connections *c, int listener, struct sbx_err *err) {
+  int rc = sbx_broker_open(listener, c->rules, c->permit, &c->broker, err);
+  if (rc == 0 && c->counts)
+    sbx_broker_count(c->broker);
+  return rc;
+}
+
+int sbx_connections_begin(struct sbx_connections *c, const struct sbx_netrules *rules,
+                          unsigned permit, bool counts, int listener, struct sbx_err *err) {
+  *c = (struct sbx_connections){rules, permit, counts, -1, NULL};
+  int rc = begin(c, listener, err);
+  if (rc == 0)
+    sbx_broker_apart(c->broker);
+  return rc;
 }
 
 int sbx_connections_fd(const struct sbx_connections *c) {
@@ -39,7 +55,7 @@ static int take_listener(struct sbx_connections *c, struct sbx_err *err) {
   if (listener < 0)
     return sbx_err_set(err, SBX_STAGE_SECCOMP, -listener, "taking the listener: %s",
                        strerror(-listener));
-  return sbx_broker_open(listener, c->rules, c->permit, &c->broker, err);
+  return begin(c, listener, err);
 }
 
 int sbx_connections_dispatch(struct sbx_connections *c, struct sbx_err *err) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A run's connections, as its init sees them: the way of the listener from the guest, then the
- * broker (broker.h), what the host grants it, and what it has to report. */
+/* A run's connections, as its init sees them, or the process that has only them (forked.h): the way
+ * of the listener from the guest, then the broker (broker.h), what the host grants it, and what it
+ * has to report. */
 #ifndef SBX_CONNECTIONS_H
 #define SBX_CONNECTIONS_H
 
@@ -14,6 +15,7 @@
 struct sbx_connections {
   const struct sbx_netrules *rules;
   unsigned permit;
+  bool counts; /* bytes, see sbx_broker_count() */
   int pair_fd; /* until the listener has come */
   struct sbx_broker *broker;
 };
@@ -21,7 +23,12 @@ struct sbx_connections {
 /* Before the guest is forked. *guest_fd is the guest's end, to be closed after the fork, or -1 when
  * there are no rules. Returns 0, or -errno with `err` filled. */
 int sbx_connections_open(struct sbx_connections *c, const struct sbx_netrules *rules,
-                         unsigned permit, int *guest_fd, struct sbx_err *err);
+                         unsigned permit, bool counts, int *guest_fd, struct sbx_err *err);
+
+/* The same with a listener that has come already, which it takes over, of a guest that has another
+ * root than the calling process. */
+int sbx_connections_begin(struct sbx_connections *c, const struct sbx_netrules *rules,
+                          unsigned permit, bool counts, int listener, struct sbx_err *err);
 
 /* To be polled for POLLIN; -1: nothing is to be waited for. */
 int sbx_connections_fd(const struct sbx_connections *c);

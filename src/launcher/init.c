@@ -52,28 +52,6 @@ static void __attribute__((noreturn)) fail(struct init *s, enum sbx_stage stage,
   finish_failed(s, &err);
 }
 
-static int compare(const void *a, const void *b) {
-  return *(const int *)a - *(const int *)b;
-}
-
-/* What the launcher has open is none of a run's business: above all the control socket, whose last
- * copy must be the launcher's, and the sockets of other inits. Numbers of -1 are none. */
-static int close_all_but(const int *keep, size_t n) {
-  int sorted[8];
-  unsigned next = 3;
-  int rc = 0;
-  memcpy(sorted, keep, n * sizeof *keep);
-  qsort(sorted, n, sizeof *sorted, compare);
-  for (size_t i = 0; rc == 0 && i < n; i++) {
-    if (sorted[i] < 0)
-      continue;
-    if ((unsigned)sorted[i] > next)
-      rc = sbx_fd_close_range(next, (unsigned)sorted[i] - 1);
-    next = (unsigned)sorted[i] + 1;
-  }
-  return rc < 0 ? rc : sbx_fd_close_range(next, ~0U);
-}
-
 /* Waits for one child that has ended. Returns its pid, 0 when none has, -1 when there are none. */
 static pid_t reap_one(struct init *s, int flags) {
   siginfo_t info = {0};
@@ -278,7 +256,8 @@ static void prepare_guest(struct init *s) {
   int rc = guards ? sbx_guards_prepare(&s->run, &err) : sbx_zygote_prepare(job->shared, &err);
   if (rc == 0)
     rc = sbx_connections_open(&s->connections, zygote ? NULL : job->shared->net_rules,
-                              job->policy->permit, &s->run.listener_fd, &err);
+                              job->policy->permit, job->policy->use & SBX_USE_SOCK_DIAG,
+                              &s->run.listener_fd, &err);
   if (rc < 0)
     finish_failed(s, &err);
 }
@@ -327,7 +306,9 @@ void sbx_init_run(struct sbx_job *job) {
   int policy_fd = job->zygote_fd < 0 ? -1 : SBX_POLICY_FD;
   const int keep[] = {job->launcher_fd, job->data_fd,   job->stdout_fd,      job->stderr_fd,
                       policy_fd,        job->zygote_fd, job->shared->net_fd, job->debug_fd};
-  int rc = close_all_but(keep, sizeof keep / sizeof *keep);
+  /* What the launcher has open is none of a run's business: above all the control socket, whose
+   * last copy must be the launcher's, and the sockets of other inits. */
+  int rc = sbx_fd_close_all_but(keep, sizeof keep / sizeof *keep);
   if (rc < 0) {
     errno = -rc;
     fail(&s, SBX_STAGE_FORK, "close_range");

@@ -32,9 +32,21 @@ static int read_path(const struct sockaddr_storage *sa, size_t len, char path[st
 /* The directory that relative paths start from. Returns a descriptor or -errno. */
 static int working_directory(const struct sbx_notify_call *call) {
   char path[48];
-  snprintf(path, sizeof path, "/proc/%d/cwd", call->tid);
+  snprintf(path, sizeof path, "%d/cwd", call->tid);
   int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
   return fd < 0 ? -errno : fd;
+}
+
+/* Where absolute paths, and links that are absolute, lead to for the guest: its root becomes ours.
+ * Returns 0 or an errno. */
+static int enter_root(const struct sbx_notify_call *call, int listener) {
+  char path[48];
+  snprintf(path, sizeof path, "%d/root", call->tid);
+  SBX_AUTO_FD int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0 || !sbx_notify_valid(listener, call->id))
+    return EACCES;
+  snprintf(path, sizeof path, "self/fd/%d", fd);
+  return chroot(path) < 0 ? EACCES : 0;
 }
 
 /* Its own uid is the guest's, but this process has capabilities over files of that uid. */
@@ -43,13 +55,15 @@ static bool may_write(const struct stat *st) {
 }
 
 int sbx_local_connect(const struct sbx_notify_call *call, int listener, int sock,
-                      const struct sockaddr_storage *sa, size_t len) {
+                      const struct sockaddr_storage *sa, size_t len, bool apart) {
   /* Links of /proc would lead to what this process has open. */
   struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS};
   struct sockaddr_un found = {.sun_family = AF_UNIX};
   char path[128];
   struct stat st;
   int error = read_path(sa, len, path);
+  if (!error && apart)
+    error = enter_root(call, listener);
   if (error)
     return error;
   SBX_AUTO_FD int cwd = path[0] == '/' ? AT_FDCWD : working_directory(call);
@@ -62,7 +76,7 @@ int sbx_local_connect(const struct sbx_notify_call *call, int listener, int sock
     return ECONNREFUSED;
   if (!may_write(&st))
     return EACCES;
-  snprintf(found.sun_path, sizeof found.sun_path, "/proc/self/fd/%d", fd);
+  snprintf(found.sun_path, sizeof found.sun_path, "self/fd/%d", fd);
   int flags = fcntl(sock, F_GETFL);
   bool blocking = !(flags & O_NONBLOCK);
   if (blocking)

@@ -32,7 +32,7 @@
 /* The kernel writes and reads as much as its own structures have, which may have grown. */
 #define ROOM 512
 
-int sbx_notify_check(struct sbx_err *err) {
+int sbx_notify_init(struct sbx_err *err) {
   struct seccomp_notif_sizes sizes;
   if (syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) < 0)
     return sbx_err_set(err, SBX_STAGE_SECCOMP, errno, "SECCOMP_GET_NOTIF_SIZES: %s",
@@ -41,6 +41,8 @@ int sbx_notify_check(struct sbx_err *err) {
     return sbx_err_set(err, SBX_STAGE_SECCOMP, EOVERFLOW,
                        "the kernel's notifications take %u bytes, at most %u are known",
                        sizes.seccomp_notif, ROOM);
+  if (chdir("/proc") < 0)
+    return sbx_err_set(err, SBX_STAGE_SECCOMP, errno, "chdir /proc: %s", strerror(errno));
   return 0;
 }
 
@@ -105,7 +107,7 @@ int sbx_notify_memory(const struct sbx_notify_call *call, uint64_t from, void *t
 /* Kernels before 6.9 have pidfds of processes only, that is of a process's first thread. */
 static pid_t process_of(pid_t tid) {
   char path[40], text[1024];
-  snprintf(path, sizeof path, "/proc/%d/status", tid);
+  snprintf(path, sizeof path, "%d/status", tid);
   SBX_AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
   ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
   if (n < 0)
@@ -143,7 +145,7 @@ bool sbx_notify_fd_works(void) {
 int sbx_notify_inode(const struct sbx_notify_call *call, int fd, ino_t *inode) {
   static const char start[] = "socket:[";
   char path[48], text[64], *end;
-  snprintf(path, sizeof path, "/proc/%d/fd/%d", call->tid, fd);
+  snprintf(path, sizeof path, "%d/fd/%d", call->tid, fd);
   ssize_t n = readlink(path, text, sizeof text - 1);
   if (n < 0)
     return errno == ENOENT ? -EBADF : -errno;

@@ -20,8 +20,10 @@ struct sbx_notify_call {
   uint64_t args[6];
 };
 
-/* Whether the kernel's structures fit into ours. Returns 0, or -errno with `err` filled. */
-int sbx_notify_check(struct sbx_err *err);
+/* Whether the kernel's structures fit into ours. Makes /proc the working directory, by which the
+ * other functions find what the kernel says of callers, whatever becomes of the root directory.
+ * Returns 0, or -errno with `err` filled. */
+int sbx_notify_init(struct sbx_err *err);
 
 /* Returns 1 with a call, 0 when there is none (any more), -errno when there will be none. Only to
  * be called when poll(2) says POLLIN: it waits otherwise. */

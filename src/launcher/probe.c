@@ -97,7 +97,7 @@ static void probe_broker(struct sbx_report *report) {
   struct sbx_connections connections;
   int ends[2], guest_fd = -1;
   if (sbx_netrules_compile(NULL, NULL, &rules, &err) == 0 &&
-      sbx_connections_open(&connections, rules, 0, &guest_fd, &err) == 0 &&
+      sbx_connections_open(&connections, rules, 0, false, &guest_fd, &err) == 0 &&
       pipe2(ends, O_CLOEXEC) == 0) {
     pid_t child = fork();
     if (child == 0)

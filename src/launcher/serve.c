@@ -14,6 +14,7 @@
 #include "../core/fd.h"
 #include "../core/proc.h"
 #include "../guards/namespaces.h"
+#include "forked.h"
 #include "launcher.h"
 #include "serve.h"
 
@@ -94,6 +95,7 @@ void sbx_server_drop(struct sbx_server *s, struct sbx_run *run) {
     epoll_ctl(s->epoll_fd, EPOLL_CTL_DEL, run->sock, NULL);
     sbx_fd_close(&run->sock);
   }
+  sbx_forked_close(s, run);
   free(run);
 }
 
@@ -154,7 +156,7 @@ int sbx_server_start_zygote(struct sbx_server *s, struct sbx_zygote *zygote, uin
   *what = "calloc";
   if (!run)
     return -ENOMEM;
-  *run = (struct sbx_run){.id = id, .is = zygote, .sock = -1};
+  *run = (struct sbx_run){.id = id, .is = zygote, .sock = -1, .listener_fd = -1};
   struct sbx_job job = {.shared = s->shared,
                         .policy = s->shared->policy,
                         .id = id,
@@ -188,11 +190,21 @@ static int start_spawned(struct sbx_server *s, struct sbx_run *run, const struct
   return fork_init(s, run, &job, what);
 }
 
+static int start_forked(struct sbx_server *s, struct sbx_run *run, struct sbx_ctl *msg, int *fds,
+                        const char **what) {
+  SBX_AUTO_FD int guest_fd = -1;
+  int nfds = SBX_CTL_RUN_FDS;
+  int rc = s->shared->net_rules ? sbx_forked_open(s, run, &msg->u.run_args, &guest_fd, what) : 0;
+  if (guest_fd >= 0)
+    fds[nfds++] = guest_fd;
+  return rc < 0 ? rc : sbx_zygotes_run(s, run, msg, fds, nfds, what);
+}
+
 /* Only the system call filter keeps a forked guest from having processes of its own, which nobody
- * would look for. The broker of connections is in an init. */
+ * would look for. */
 static bool may_fork(const struct sbx_policy *policy) {
   return policy->zygote_argv[0] && (policy->use & SBX_USE_SECCOMP) &&
-         !(policy->permit & (SBX_PERMIT_SPAWN | SBX_PERMIT_NET_RULES));
+         !(policy->permit & SBX_PERMIT_SPAWN);
 }
 
 static void start_run(struct sbx_server *s, struct sbx_ctl *msg, int *fds, int nfds) {
@@ -207,11 +219,13 @@ static void start_run(struct sbx_server *s, struct sbx_ctl *msg, int *fds, int n
   struct sbx_run *run = calloc(1, sizeof *run);
   int rc = -ENOMEM;
   if (run) {
-    *run = (struct sbx_run){.id = msg->run, .sock = -1};
-    rc = msg->u.run_args.fork ? sbx_zygotes_run(s, run, msg, fds, &what)
+    *run = (struct sbx_run){.id = msg->run, .sock = -1, .listener_fd = -1};
+    rc = msg->u.run_args.fork ? start_forked(s, run, msg, fds, &what)
                               : start_spawned(s, run, msg, fds, nfds, &what);
   }
   if (rc < 0) {
+    if (run)
+      sbx_forked_close(s, run);
     free(run);
     sbx_server_refuse(s, msg->run, -rc, what);
     return;
@@ -219,8 +233,9 @@ static void start_run(struct sbx_server *s, struct sbx_ctl *msg, int *fds, int n
   add_run(s, run);
 }
 
-/* Without room on the way to init nothing is granted, but answered all the same. */
-static void grant(struct sbx_server *s, const struct sbx_run *run, struct sbx_ctl *msg) {
+/* Without room on the way to init or broker nothing is granted, but answered all the same. */
+static void grant(struct sbx_server *s, struct sbx_run *run, struct sbx_ctl *msg) {
+  sbx_forked_ready(s, run);
   if (sbx_ctl_send(run->sock, msg, NULL, 0) != -EAGAIN)
     return;
   msg->type = SBX_CTL_GRANTED;
@@ -295,11 +310,43 @@ static int read_init(struct sbx_server *s, struct sbx_run *run) {
   return 1;
 }
 
+/* The same of a broker, which has less to say. */
+static int read_broker(struct sbx_server *s, struct sbx_run *run) {
+  struct sbx_ctl msg;
+  int fds[SBX_CTL_MAX_FDS], nfds;
+  while (run->sock >= 0 && sbx_ctl_recv(run->sock, MSG_DONTWAIT, &msg, fds, &nfds) == 1) {
+    msg.run = run->id;
+    if (msg.type == SBX_CTL_FAILED)
+      sbx_forked_fail(s, run, &msg.u.err);
+    else
+      sbx_server_tell(s, &msg);
+    if (msg.type == SBX_CTL_NET && sbx_forked_done(s, run))
+      return 0;
+  }
+  return 1;
+}
+
+static bool is_forked(const struct sbx_run *run) {
+  return run->of || run->last;
+}
+
+static int read_child(struct sbx_server *s, struct sbx_run *run) {
+  return is_forked(run) ? read_broker(s, run) : read_init(s, run);
+}
+
 static void lose_run(struct sbx_server *s, struct sbx_run *run) {
   epoll_ctl(s->epoll_fd, EPOLL_CTL_DEL, run->sock, NULL);
   sbx_fd_close(&run->sock);
   run->lost = 1;
   s->lost++;
+}
+
+/* It has been reaped. */
+static void lose_child(struct sbx_server *s, struct sbx_run *run) {
+  if (is_forked(run))
+    sbx_forked_done(s, run);
+  else
+    lose_run(s, run);
 }
 
 void sbx_server_lost(struct sbx_server *s, struct sbx_run *run) {
@@ -349,8 +396,8 @@ static void reap(struct sbx_server *s) {
     /* Nobody stops an init but a guest that wants to outlive its deadline. */
     if (WIFSTOPPED(status))
       kill(pid, SIGKILL);
-    else if (run && read_init(s, run))
-      lose_run(s, run);
+    else if (run && read_child(s, run))
+      lose_child(s, run);
   }
 }
 
@@ -390,9 +437,12 @@ static void dispatch(struct sbx_server *s, const struct epoll_event *event) {
     on_signal(s);
   } else if (event->data.u64 & SBX_ON_ZYGOTE) {
     sbx_zygotes_event(s, event->data.u64, event->events);
-  } else if ((run = sbx_server_find(s, event->data.u64)) && read_init(s, run) &&
+  } else if (event->data.u64 & SBX_ON_LISTENER) {
+    if ((run = sbx_server_find(s, event->data.u64 & ~SBX_ON_LISTENER)))
+      sbx_forked_event(s, run, event->events);
+  } else if ((run = sbx_server_find(s, event->data.u64)) && read_child(s, run) &&
              (event->events & EPOLLHUP) && run->sock >= 0) {
-    /* Init is about to be reaped; until then there is nothing more to hear. */
+    /* It is about to be reaped; until then there is nothing more to hear. */
     epoll_ctl(s->epoll_fd, EPOLL_CTL_DEL, run->sock, NULL);
   }
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the two files of the launcher's loop share: serve.c has the loop and the runs, zygote.c the
- * zygotes. */
+/* What the files of the launcher's loop share: serve.c has the loop and the runs, zygote.c the
+ * zygotes, forked.c the connections of their guests. */
 #ifndef SBX_SERVE_H
 #define SBX_SERVE_H
 
@@ -14,19 +14,26 @@
 #define SBX_ON_SIGNAL (UINT64_MAX - 1)
 #define SBX_ON_ZYGOTE (UINT64_C(1) << 63) /* and its id: a zygote's socket */
 #define SBX_ZYGOTE_ID (UINT64_C(1) << 62)
-#define SBX_RUN_ID_MAX (SBX_ZYGOTE_ID - 1)
+#define SBX_ON_LISTENER                                                                            \
+  (UINT64_C(1) << 61) /* and its id: what leads to a forked run's listener                         \
+                       */
+#define SBX_RUN_ID_MAX (SBX_ON_LISTENER - 1)
 
 struct sbx_zygote;
 
 struct sbx_run {
   struct sbx_run *next; /* in its bucket */
   uint64_t id;
-  pid_t init;            /* 0: a zygote's guest, which has none of its own */
-  int sock;              /* of init; -1: none, or gone */
+  pid_t init;            /* a forked guest has none, but may have a broker; 0: neither */
+  int sock;              /* of init or broker; -1: none, or gone */
   int lost;              /* init is gone without a report */
   struct sbx_zygote *of; /* the zygote that forks it; NULL: it has an init */
   struct sbx_zygote *is; /* the zygote that it is */
   uint64_t start_ns;
+  /* Of a forked run, see forked.h. */
+  int listener_fd;      /* the way of the listener, then the listener; -1: neither, or a broker's */
+  bool listens;         /* it has come, and nothing was asked for yet */
+  struct sbx_ctl *last; /* what is told once there is no guest and no broker; or NULL */
 };
 
 struct sbx_outgoing {
@@ -60,8 +67,8 @@ int sbx_server_start_zygote(struct sbx_server *s, struct sbx_zygote *zygote, uin
 
 /* zygote.c. Hands a run over to a zygote, which is started where there is none, and takes its
  * descriptors. Returns 0, or -errno with *what set. */
-int sbx_zygotes_run(struct sbx_server *s, struct sbx_run *run, struct sbx_ctl *msg, int *fds,
-                    const char **what);
+int sbx_zygotes_run(struct sbx_server *s, struct sbx_run *run, struct sbx_ctl *msg, const int *fds,
+                    int nfds, const char **what);
 /* TERM or KILL. */
 void sbx_zygotes_end(struct sbx_server *s, struct sbx_run *run, struct sbx_ctl *msg);
 /* Its socket, by epoll's name. */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../core/fd.h"
+#include "forked.h"
 #include "serve.h"
 
 /* Messages handled for one event, so that no zygote keeps the host waiting. */
@@ -196,18 +197,18 @@ static struct sbx_zygote *current(struct sbx_server *s, const struct sbx_ctl_run
   return z;
 }
 
-int sbx_zygotes_run(struct sbx_server *s, struct sbx_run *run, struct sbx_ctl *msg, int *fds,
-                    const char **what) {
+int sbx_zygotes_run(struct sbx_server *s, struct sbx_run *run, struct sbx_ctl *msg, const int *fds,
+                    int nfds, const char **what) {
   int rc = 0;
   struct sbx_zygote *z = current(s, &msg->u.run_args, &rc, what);
   if (!z)
     return rc;
   *what = "zygote";
-  rc = send_zygote(s, z, msg, fds, SBX_CTL_RUN_FDS);
+  rc = send_zygote(s, z, msg, fds, nfds);
   if (rc == -EPIPE || rc == -ECONNRESET) { /* It died, and its end-of-file is still to come. */
     hang_up(s, z);
     z = start(s, &msg->u.run_args, &rc, what);
-    rc = z ? send_zygote(s, z, msg, fds, SBX_CTL_RUN_FDS) : rc;
+    rc = z ? send_zygote(s, z, msg, fds, nfds) : rc;
   }
   if (!z || rc < 0)
     return rc;
@@ -223,8 +224,9 @@ void sbx_zygotes_end(struct sbx_server *s, struct sbx_run *run, struct sbx_ctl *
 }
 
 /* A guest is over. The last one of a zygote that forks no more is its end as well. */
-static void end_guest(struct sbx_server *s, struct sbx_zygote *z, struct sbx_run *run) {
-  sbx_server_drop(s, run);
+static void end_guest(struct sbx_server *s, struct sbx_zygote *z, struct sbx_run *run,
+                      struct sbx_ctl *last) {
+  sbx_forked_end(s, run, last);
   if (--z->guests == 0 && z->retired)
     hang_up(s, z);
 }
@@ -285,8 +287,7 @@ static void on_report(struct sbx_server *s, struct sbx_zygote *z, struct sbx_ctl
       msg->u.started.pid = pidfd < 0 ? 0 : pid_of(pidfd);
     sbx_server_tell(s, msg);
   } else if (msg->type == SBX_CTL_EXIT || msg->type == SBX_CTL_FAILED) {
-    sbx_server_tell(s, msg);
-    end_guest(s, z, run);
+    end_guest(s, z, run, msg);
   }
 }
 
@@ -338,7 +339,7 @@ static void hand_over(struct sbx_server *s, struct waiting *w) {
     sbx_zygotes_end(s, run, &w->msg);
     return;
   }
-  int rc = sbx_zygotes_run(s, run, &w->msg, w->fds, &what);
+  int rc = sbx_zygotes_run(s, run, &w->msg, w->fds, w->nfds, &what);
   if (rc < 0) {
     sbx_server_refuse(s, run->id, -rc, what);
     sbx_server_drop(s, run);

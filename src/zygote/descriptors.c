@@ -143,17 +143,28 @@ int sbx_zygote_take_descriptors(const int *fds, struct sbx_err *err) {
   return fail(rc, err);
 }
 
-static int close_but(const struct sbx_gap *gap, unsigned but) {
-  int rc = but == gap->first ? 0 : sbx_fd_close_range(gap->first, but - 1);
-  return rc < 0 || but == gap->last ? rc : sbx_fd_close_range(but + 1, gap->last);
+/* Closes a range but for those of the two that are in it. */
+static int close_but(unsigned first, unsigned last, unsigned low, unsigned high) {
+  const unsigned but[] = {low, high};
+  int rc = 0;
+  for (size_t i = 0; rc == 0 && i < 2; i++) {
+    if (but[i] < first || but[i] > last)
+      continue;
+    rc = but[i] == first ? 0 : sbx_fd_close_range(first, but[i] - 1);
+    if (but[i] == last)
+      return rc;
+    first = but[i] + 1;
+  }
+  return rc < 0 ? rc : sbx_fd_close_range(first, last);
 }
 
-int sbx_zygote_close_others(const struct sbx_zygote *z, int but, struct sbx_err *err) {
+int sbx_zygote_close_others(const struct sbx_zygote *z, int ruleset_fd, int listener_fd,
+                            struct sbx_err *err) {
+  /* As the standard descriptors, which are in no gap, those that are none. */
+  unsigned a = ruleset_fd < 0 ? 0 : (unsigned)ruleset_fd;
+  unsigned b = listener_fd < 0 ? 0 : (unsigned)listener_fd;
   int rc = 0;
-  for (size_t i = 0; rc == 0 && i < z->n_gaps; i++) {
-    const struct sbx_gap *gap = &z->gaps[i];
-    bool within = but >= 0 && (unsigned)but >= gap->first && (unsigned)but <= gap->last;
-    rc = within ? close_but(gap, (unsigned)but) : sbx_fd_close_range(gap->first, gap->last);
-  }
+  for (size_t i = 0; rc == 0 && i < z->n_gaps; i++)
+    rc = close_but(z->gaps[i].first, z->gaps[i].last, a < b ? a : b, a < b ? b : a);
   return fail(rc, err);
 }

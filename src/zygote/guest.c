@@ -33,19 +33,26 @@ struct sbx_guard_run sbx_zygote_guard_run(struct sbx_zygote *zygote,
                                 .exec_fd = -1,
                                 .forked = true,
                                 .nested = zygote->policy.preload_ms > 0,
-                                .inherited_bytes = zygote->inherited_bytes};
+                                .inherited_bytes = zygote->inherited_bytes,
+                                .readable = args->readable != 0};
+}
+
+int sbx_zygote_run_fds(const struct sbx_zygote *zygote) {
+  return SBX_CTL_RUN_FDS + (zygote->policy.permit & SBX_PERMIT_NET_RULES ? 1 : 0);
 }
 
 /* What the zygote has open for ready views is needed until the guards are prepared. */
-static int confine(struct sbx_zygote *zygote, struct sbx_ctl_run *args, struct sbx_err *err) {
+static int confine(struct sbx_zygote *zygote, struct sbx_ctl_run *args, int listener_fd,
+                   struct sbx_err *err) {
   struct sbx_guard_run run = sbx_zygote_guard_run(zygote, args);
   run.ready = sbx_zygote_find_ready(args);
   run.grants = sbx_ctl_grants(args);
+  run.listener_fd = listener_fd;
   if (!run.grants)
     return sbx_err_set(err, SBX_STAGE_FORK, ENOMEM, "grants: %s", strerror(ENOMEM));
   int rc = sbx_guards_prepare(&run, err);
   if (rc == 0)
-    rc = sbx_zygote_close_others(zygote, run.ruleset_fd, err);
+    rc = sbx_zygote_close_others(zygote, run.ruleset_fd, run.listener_fd, err);
   if (rc == 0)
     rc = sbx_guards_apply(&run, err);
   sbx_view_free(&run.view);
@@ -75,8 +82,9 @@ static int take_run(struct sbx_zygote *zygote, struct sbx_ctl *msg, const int *f
   int rc = sbx_zygote_take_descriptors(fds, err);
   if (rc == 0 && *args->traceparent && setenv("TRACEPARENT", args->traceparent, 1) < 0)
     rc = sbx_err_set(err, SBX_STAGE_FORK, errno, "TRACEPARENT: %s", strerror(errno));
+  int listener_fd = sbx_zygote_run_fds(zygote) > SBX_CTL_RUN_FDS ? fds[SBX_CTL_RUN_FDS] : -1;
   if (rc < 0 || zygote->spare != SBX_SPARE_CONFINED)
-    return rc < 0 ? rc : confine(zygote, args, err);
+    return rc < 0 ? rc : confine(zygote, args, listener_fd, err);
   for (int i = 0; i < SBX_CTL_RUN_FDS; i++) {
     int fd = fds[i];
     sbx_fd_close(&fd);
@@ -112,7 +120,7 @@ void sbx_zygote_become_spare(struct sbx_zygote *zygote, int sock, int zygote_pid
   if (dup2(sock, SBX_GUEST_DATA_FD) < 0)
     _exit(127);
   sbx_fd_close(&sock);
-  if (expected && confine(zygote, expected, &err) < 0)
+  if (expected && confine(zygote, expected, -1, &err) < 0)
     _exit(127);
   zygote->spare = expected ? SBX_SPARE_CONFINED : SBX_SPARE_OPEN;
 }
@@ -124,7 +132,8 @@ bool sbx_zygote_await_run(struct sbx_zygote *zygote) {
   if (zygote->spare == SBX_SPARE_NONE)
     return false;
   memset(&msg, 0, offsetof(struct sbx_ctl, u.run_args.grants)); /* Its pages are copied now. */
-  if (sbx_ctl_recv(SBX_GUEST_DATA_FD, 0, &msg, fds, &nfds) != 1 || nfds != SBX_CTL_RUN_FDS)
+  if (sbx_ctl_recv(SBX_GUEST_DATA_FD, 0, &msg, fds, &nfds) != 1 ||
+      nfds != sbx_zygote_run_fds(zygote))
     _exit(127);
   finish(zygote, &msg, fds);
   return open;

@@ -123,14 +123,15 @@ static void watch_guest(struct loop *l, struct guest *g, pid_t pid, bool sampled
 
 /* Returns whether this is the guest. */
 static bool start_guest(struct loop *l, struct sbx_ctl *msg, const int *fds, int nfds) {
-  if (nfds != SBX_CTL_RUN_FDS || find(l, msg->run) || !sbx_ctl_run_valid(&msg->u.run_args)) {
+  if (nfds != sbx_zygote_run_fds(l->zygote) || find(l, msg->run) ||
+      !sbx_ctl_run_valid(&msg->u.run_args)) {
     refuse(msg->run, SBX_STAGE_CONTROL, EPROTO, "RUN");
     return false;
   }
   struct sbx_guard_run run = sbx_zygote_guard_run(l->zygote, &msg->u.run_args);
   sbx_zygote_make_ready(&run, &msg->u.run_args);
   struct guest *g = calloc(1, sizeof *g);
-  pid_t self = getpid(), pid = g ? sbx_spares_use(run.policy, msg, fds, sbx_now_mono_ns()) : -1;
+  pid_t self = getpid(), pid = g ? sbx_spares_use(l->zygote, msg, fds, sbx_now_mono_ns()) : -1;
   if (pid == 0 && (pid = fork()) == 0) {
     free(g);
     sbx_zygote_become_guest(l->zygote, msg, fds, self);

@@ -78,9 +78,9 @@ static bool suits(const struct spare *spare, const struct sbx_ctl_run *args) {
          (!spare->one || spare->one == sbx_zygote_find_ready(args));
 }
 
-pid_t sbx_spares_use(const struct sbx_policy *policy, struct sbx_ctl *msg, const int *fds,
+pid_t sbx_spares_use(const struct sbx_zygote *zygote, struct sbx_ctl *msg, const int *fds,
                      uint64_t now_ns) {
-  if (policy->spares == 0)
+  if (zygote->policy.spares == 0)
     return 0;
   idle_ns = now_ns + IDLE_NS;
   while (n_spares > 0) {
@@ -88,7 +88,7 @@ pid_t sbx_spares_use(const struct sbx_policy *policy, struct sbx_ctl *msg, const
     memmove(spares, spares + 1, --n_spares * sizeof *spares);
     /* Nor is one that was killed. */
     if (suits(&spare, &msg->u.run_args) &&
-        sbx_ctl_send(spare.sock, msg, fds, SBX_CTL_RUN_FDS) == 0) {
+        sbx_ctl_send(spare.sock, msg, fds, sbx_zygote_run_fds(zygote)) == 0) {
       sbx_fd_close(&spare.sock);
       return spare.pid;
     }
@@ -115,7 +115,9 @@ bool sbx_spares_fork(struct sbx_zygote *zygote) {
     idle_ns = 0; /* Not again before the next run, which will have to do without. */
     return false;
   }
-  struct sbx_ctl_run *expected = sbx_zygote_expected();
+  /* Under network rules a guest's filter is the last guard, and its listener a run's own. */
+  bool rules = zygote->policy.permit & SBX_PERMIT_NET_RULES;
+  struct sbx_ctl_run *expected = rules ? NULL : sbx_zygote_expected();
   pid_t self = getpid(), pid = fork();
   if (pid == 0) {
     sbx_zygote_become_spare(zygote, pair[1], self, expected);

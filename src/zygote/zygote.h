@@ -88,13 +88,16 @@ int sbx_zygote_begin_guest(struct sbx_zygote *zygote, int zygote_pid, struct sbx
 /* spares.c: in the zygote. Gives a run to a spare: its pid, or 0 when there is none. Whether
  * another is wanted while so many guests run, to be forked when there is nothing else to do;
  * returns true in the spare. All are let go when there were no runs for a while. */
-pid_t sbx_spares_use(const struct sbx_policy *policy, struct sbx_ctl *run, const int *fds,
+pid_t sbx_spares_use(const struct sbx_zygote *zygote, struct sbx_ctl *run, const int *fds,
                      uint64_t now_ns);
 bool sbx_spares_wanted(const struct sbx_policy *policy, size_t running, uint64_t now_ns);
 bool sbx_spares_fork(struct sbx_zygote *zygote);
 uint64_t sbx_spares_next_ns(void);
 unsigned sbx_spares_count(void);
 void sbx_spares_due(uint64_t now_ns);
+
+/* How many descriptors a RUN has. */
+int sbx_zygote_run_fds(const struct sbx_zygote *zygote);
 
 /* What the guards are told of a run. */
 struct sbx_guard_run sbx_zygote_guard_run(struct sbx_zygote *zygote,
@@ -119,8 +122,9 @@ int sbx_zygote_note_descriptors(struct sbx_zygote *zygote);
 int sbx_zygote_renew_descriptors(const struct sbx_zygote *zygote, struct sbx_err *err);
 int sbx_zygote_take_descriptors(const int *fds, struct sbx_err *err);
 
-/* Closes all others but `but`, which may be -1. */
-int sbx_zygote_close_others(const struct sbx_zygote *zygote, int but, struct sbx_err *err);
+/* Closes all others but these two, which may be -1. */
+int sbx_zygote_close_others(const struct sbx_zygote *zygote, int ruleset_fd, int listener_fd,
+                            struct sbx_err *err);
 
 /* memory.c: lets all memory come along over fork(); V8 keeps its heap from doing so. -EBADF when
  * some of it is shared and may be written. The others before that, so that guests share more. */

@@ -202,7 +202,8 @@ static inline uint32_t model_rule(const struct sbx_seccomp_options *o, enum sbx_
   case SBX_RULE_REFUSE:
     return ERR(EPERM);
   case SBX_RULE_SECCOMP:
-    return allow_if(o->confines && (uint32_t)a[0] == 1 && a[1] == 0);
+    return allow_if(o->confines && (uint32_t)a[0] == 1 &&
+                    (a[1] == 0 || (a[1] == 8 && (o->permit & SBX_PERMIT_NET_RULES))));
   case SBX_RULE_METADATA:
     return allow_if(o->read_only_mounts);
   case SBX_RULE_FCHMOD:

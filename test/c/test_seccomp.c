@@ -264,8 +264,11 @@ static void check_confines(void *arg) {
   EXPECT(may ? EFAULT : EPERM, "seccomp", " of a filter", SECCOMP_SET_MODE_FILTER, 0, BAD);
   EXPECT(may ? 0 : EPERM, "seccomp", " of one more filter", SECCOMP_SET_MODE_FILTER, 0,
          (long)&program);
-  EXPECT(EPERM, "seccomp", " of a listener", SECCOMP_SET_MODE_FILTER,
-         SECCOMP_FILTER_FLAG_NEW_LISTENER, (long)&program);
+  bool by_rules = setup->options.permit & SBX_PERMIT_NET_RULES;
+  EXPECT(may && by_rules ? EFAULT : EPERM, "seccomp", " of a listener", SECCOMP_SET_MODE_FILTER,
+         SECCOMP_FILTER_FLAG_NEW_LISTENER, BAD);
+  EXPECT(EPERM, "seccomp", " of a listener that has more flags", SECCOMP_SET_MODE_FILTER,
+         SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_TSYNC, (long)&program);
   EXPECT(EPERM, "seccomp", " of flags above the low half", SECCOMP_SET_MODE_FILTER,
          (long)(1ul << 32), (long)&program);
   EXPECT(EPERM, "seccomp", " in strict mode", SECCOMP_SET_MODE_STRICT, 0, 0);
@@ -358,6 +361,13 @@ static const struct seccomp_case cases[] = {
     {"filters, confines",
      check_confines,
      {.permit = SBX_PERMIT_SPAWN, .own_pids = true, .confines = true, .exec_fd = -1}},
+    {"filters, network rules", check_confines, {.permit = SBX_PERMIT_NET_RULES, .exec_fd = -1}},
+    {"filters, network rules, confines",
+     check_confines,
+     {.permit = SBX_PERMIT_SPAWN | SBX_PERMIT_NET_RULES,
+      .own_pids = true,
+      .confines = true,
+      .exec_fd = -1}},
     {"unknown", check_unknown, {.exec_fd = -1}},
 };
 

@@ -80,7 +80,7 @@ static int next_call(struct sbx_notify_call *call) {
   return 1;
 }
 
-int sbx_notify_check(struct sbx_err *err) {
+int sbx_notify_init(struct sbx_err *err) {
   (void)err;
   return 0;
 }
@@ -192,9 +192,39 @@ static int fuzz_listen(int fd, int backlog) {
   return 0;
 }
 
+void sbx_traffic_init(struct sbx_traffic *t) {
+  t->fd = -1;
+}
+
+int sbx_traffic_open(struct sbx_traffic *t) {
+  (void)t;
+  return -ENOSYS;
+}
+
+void sbx_traffic_add(struct sbx_traffic *t, int sock, const struct sbx_net_report *report,
+                     uint32_t seen) {
+  REQUIRE(t->fd < 0 && sbx_sock_kind(sock) != SBX_SOCK_OTHER);
+  REQUIRE(seen < report->n || seen == UINT32_MAX);
+}
+
+void sbx_traffic_read(struct sbx_traffic *t, struct sbx_net_report *report) {
+  (void)t;
+  (void)report;
+}
+
+void sbx_traffic_finish(struct sbx_traffic *t, struct sbx_net_report *report) {
+  (void)t;
+  (void)report;
+}
+
+void sbx_traffic_close(struct sbx_traffic *t) {
+  (void)t;
+}
+
 int sbx_local_connect(const struct sbx_notify_call *call, int listener, int sock,
-                      const struct sockaddr_storage *sa, size_t len) {
+                      const struct sockaddr_storage *sa, size_t len, bool apart) {
   (void)listener;
+  (void)apart;
   REQUIRE((fuzz.permit & SBX_PERMIT_NET_UNIX) && sbx_sock_kind(sock) == SBX_SOCK_UNIX);
   REQUIRE(sa->ss_family == AF_UNIX && len <= sizeof *sa);
   return call->args[1] % 2 ? ENOENT : 0;

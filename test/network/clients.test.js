@@ -19,7 +19,7 @@ t.test('fetch, by address and by name', async (t) => {
   const result = await run(t, code, { config, input: port });
   t.same(result.data, [`127.0.0.1:${port} /1`, `a.test:${port} /2`], { error: result.error });
   t.same(asked, ['a.test'], 'the host resolved the name');
-  t.same(result.metrics.network, [
+  t.match(result.metrics.network, [
     { name: 'a.test', address: '127.0.0.1', port, allowed: true, count: 2 },
   ]);
 });

@@ -1,5 +1,5 @@
-// The same rules as root and as an ordinary user, with and without namespaces and Landlock, and on a
-// machine where nobody can be asked.
+// The same rules as root and as an ordinary user, spawned and forked, with and without namespaces and
+// Landlock, and on a machine where nobody can be asked.
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,11 +20,12 @@ if (made.status !== 0) throw new Error(`the wrapper: ${made.stdout}${made.stderr
  * @param {string} variant
  * @param {boolean} asUser
  * @param {'strict' | 'best-effort'} isolation
+ * @param {'spawn' | 'fork'} startup
  * @param {...string} capabilities
  * @returns {any[]} what each run says
  */
-function play(variant, asUser, isolation, ...capabilities) {
-  const line = [process.execPath, host, isolation, ...capabilities];
+function play(variant, asUser, isolation, startup, ...capabilities) {
+  const line = [process.execPath, host, isolation, startup, ...capabilities];
   const [command, ...args] = variant === 'default' ? line : [without, variant, ...line];
   const { stdout, stderr } = spawnSync(command, args, {
     encoding: 'utf8',
@@ -46,34 +47,47 @@ const good = {
 
 for (const user of users) {
   const asUser = user === 'user' && users.length > 1;
-  for (const variant of ['default', 'no-userns', 'no-landlock', 'no-getfd'])
-    t.test(`${user}, ${variant}: names and addresses are judged one by one`, async (t) => {
-      t.same(play(variant, asUser, 'strict'), [good, good, good]);
-    });
-  t.test(
-    `${user}: where the guest's sockets cannot be taken, UDP and unix sockets are refused`,
-    async (t) => {
-      const refused = {
-        code: 'ISOLATION_UNAVAILABLE',
-        message: /'net:udp' and 'net:unix' stay closed.*pidfd_getfd/,
-      };
-      const capabilities = ['net:listen', 'net:unix', 'net:udp'];
-      t.match(play('no-getfd', asUser, 'strict', 'net:udp', 'net:unix'), [
-        refused,
-        refused,
-        refused,
-      ]);
-      t.same(play('no-getfd', asUser, 'best-effort', ...capabilities), [good, good, good]);
-      t.match(play('default', asUser, 'strict', 'net:udp'), [{ ...good, udp: 'open' }]);
-    },
-  );
-  for (const variant of ['default', 'no-userns', 'no-landlock', 'no-getfd'])
-    t.test(`${user}, ${variant}: a program resolves names by the same rules`, async (t) => {
-      const [first] = play(variant, asUser, 'strict', 'process:spawn');
-      const noName = 'Name or service not known';
-      const said = ['HTTP/1.1 200 OK', noName, 'connect: Permission denied', noName];
-      t.same(first, { ...good, program: said });
-    });
+  for (const startup of /** @type {('spawn' | 'fork')[]} */ (['spawn', 'fork'])) {
+    for (const variant of ['default', 'no-userns', 'no-landlock', 'bare', 'no-getfd'])
+      t.test(
+        `${user}, ${variant}, ${startup}: names and addresses are judged one by one`,
+        async (t) => {
+          const isolation = variant === 'bare' ? 'best-effort' : 'strict';
+          t.same(play(variant, asUser, isolation, startup), [good, good, good]);
+        },
+      );
+    for (const variant of ['default', 'no-userns', 'no-landlock', 'no-getfd'])
+      t.test(
+        `${user}, ${variant}, ${startup}: a program resolves names by the same rules`,
+        async (t) => {
+          const [first] = play(variant, asUser, 'strict', startup, 'process:spawn');
+          const noName = 'Name or service not known';
+          const said = ['HTTP/1.1 200 OK', noName, 'connect: Permission denied', noName];
+          t.same(first, { ...good, program: said });
+        },
+      );
+    t.test(
+      `${user}, ${startup}: where the guest's sockets cannot be taken, UDP and unix sockets are refused`,
+      async (t) => {
+        const refused = {
+          code: 'ISOLATION_UNAVAILABLE',
+          message: /'net:udp' and 'net:unix' stay closed.*pidfd_getfd/,
+        };
+        const capabilities = ['net:listen', 'net:unix', 'net:udp'];
+        t.match(play('no-getfd', asUser, 'strict', startup, 'net:udp', 'net:unix'), [
+          refused,
+          refused,
+          refused,
+        ]);
+        t.same(play('no-getfd', asUser, 'best-effort', startup, ...capabilities), [
+          good,
+          good,
+          good,
+        ]);
+        t.match(play('default', asUser, 'strict', startup, 'net:udp'), [{ ...good, udp: 'open' }]);
+      },
+    );
+  }
   t.test(`${user}: where nobody can be asked, strict refuses`, async (t) => {
     const refused = { code: 'ISOLATION_UNAVAILABLE', message: /permissions\.network.*listener/ };
     t.match(play('no-listener', asUser, 'strict'), [refused, refused, refused]);

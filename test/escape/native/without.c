@@ -27,6 +27,9 @@
    CLONE_NEWNET)
 #define LANDLOCK_FIRST 444 /* landlock_create_ruleset, _add_rule, _restrict_self */
 #define LANDLOCK_LAST 446
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
 #ifndef SYS_clone3
 #define SYS_clone3 435
 #endif

@@ -8,9 +8,14 @@ import { ADDRESSES, PASSWORD } from './zone.js';
 const handlers = fileURLToPath(new URL('./handlers', import.meta.url));
 const ca = fs.readFileSync(new URL('../fixtures/tls/ca.pem', import.meta.url), 'utf8');
 
-/** @param {any} t @param {string[]} allow @param {string[]} [deny] */
-function sandbox(t, allow, deny = []) {
+/**
+ * @param {any} t
+ * @param {string[]} allow
+ * @param {{ deny?: string[], startup?: 'spawn' | 'fork' }} [more]
+ */
+function sandbox(t, allow, { deny = [], startup } = {}) {
   const runner = createSandboxRunner({
+    ...(startup && { startup }),
     permissions: { network: { allow, deny } },
     execution: { timeoutMs: 30_000 },
     monitoring: { collectNetwork: true },
@@ -39,10 +44,11 @@ const CLIENTS = [
   ['nodemailer', 'secure.test', /subject a sink, to b@secure\.test, secure true/],
 ];
 
-t.test(`Node.js ${process.version}, uid ${process.getuid?.()}`, async (t) => {
+/** @param {any} t @param {'spawn' | 'fork'} startup */
+function playClients(t, startup) {
   const names = [...new Set(CLIENTS.map(([, name]) => name))];
-  const judged = sandbox(t, names);
-  const open = sandbox(t, ['*']);
+  const judged = sandbox(t, names, { startup });
+  const open = sandbox(t, ['*'], { startup });
   for (const [client, host, expected] of CLIENTS)
     t.test(`${client}, ${host}`, async (t) => {
       const { data, error, metrics } = await judged(client, { host });
@@ -69,10 +75,15 @@ t.test(`Node.js ${process.version}, uid ${process.getuid?.()}`, async (t) => {
     const { data, error } = await open('fetch', { host: 'no.test' });
     t.match(data, { host: 'no.test', at: ADDRESSES.closed }, 'is open', { error });
   });
-});
+}
+
+for (const startup of /** @type {('spawn' | 'fork')[]} */ (['spawn', 'fork']))
+  t.test(`Node.js ${process.version}, uid ${process.getuid?.()}, ${startup}`, async (t) =>
+    playClients(t, startup),
+  );
 
 t.test('names, by the system resolver', async (t) => {
-  const ask = sandbox(t, ['*.test'], ['no.test']);
+  const ask = sandbox(t, ['*.test'], { deny: ['no.test'] });
   const names = ['web.test', 'WEB.test.', 'both.test', 'no.test', 'gone.test', 'many.test'];
   const { data } = /** @type {any} */ (await ask('lookup', { names }));
   t.same(data.slice(0, 3), [
