@@ -245,7 +245,7 @@ static void connect_stub(struct sbx_broker *b, uint64_t id, int sock) {
   struct sbx_netaddr addr;
   int error = sbx_stub_expect(b->stub, sock, &addr);
   if (!error) {
-    connect_to(b, id, sock, &addr);
+    connect_to(b, id, sock, &addr, UINT32_MAX); /* None of the run's connections. */
     return;
   }
   sbx_kept_add(&b->kept, sock);
