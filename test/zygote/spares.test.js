@@ -160,8 +160,14 @@ t.test("'auto': none while every processor has a guest", async (t) => {
   abort();
   for (const result of await Promise.all(running))
     t.match(result, { ok: false, error: { code: 'ABORTED' } });
-  t.match(await runner.run(ref, 0, ctx), { ok: true });
-  await until(() => children().length > 0, 'one, once there is time for it');
+  // Once there is time for it there is one; on a slow machine it may be let go before it is seen.
+  for (let seen = 0; seen === 0;) {
+    t.match(await runner.run(ref, 0, ctx), { ok: true });
+    for (let i = 0; i < 200 && seen === 0; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      seen = children().length;
+    }
+  }
 });
 
 t.test('a number: as many, whatever runs', async (t) => {
