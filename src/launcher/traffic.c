@@ -79,19 +79,22 @@ static uint64_t cookie_of(const struct inet_diag_sockid *id) {
 
 /* Where it comes from. Where it goes the socket does not tell before it is connected. */
 static int read_source(int sock, struct sbx_flow *flow) {
-  struct sockaddr_storage sa = {0};
+  union {
+    struct sockaddr any;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+  } sa;
   socklen_t len = sizeof sa;
-  if (getsockname(sock, (struct sockaddr *)&sa, &len) < 0)
+  memset(&sa, 0, sizeof sa);
+  if (getsockname(sock, &sa.any, &len) < 0)
     return -errno;
-  flow->family = (uint8_t)sa.ss_family;
-  if (sa.ss_family == AF_INET) {
-    const struct sockaddr_in *in = (const struct sockaddr_in *)&sa;
-    flow->id.idiag_src[0] = in->sin_addr.s_addr;
-    flow->id.idiag_sport = in->sin_port;
+  flow->family = (uint8_t)sa.any.sa_family;
+  if (flow->family == AF_INET) {
+    flow->id.idiag_src[0] = sa.in.sin_addr.s_addr;
+    flow->id.idiag_sport = sa.in.sin_port;
   } else {
-    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&sa;
-    memcpy(flow->id.idiag_src, &in6->sin6_addr, sizeof in6->sin6_addr);
-    flow->id.idiag_sport = in6->sin6_port;
+    memcpy(flow->id.idiag_src, &sa.in6.sin6_addr, sizeof sa.in6.sin6_addr);
+    flow->id.idiag_sport = sa.in6.sin6_port;
   }
   return 0;
 }
