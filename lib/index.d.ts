@@ -173,7 +173,7 @@ export interface ExecutionConfig {
   maxForks?: number;
   /** Guests that are forked ahead of demand, each for one run. `'auto'`, the default: as many as runs
    * come at a time, 8 at most, forked while fewer guests run than there are processors. None while
-   * there were no runs for two seconds. 0: none. At most 1,000. */
+   * there were no runs for five seconds. 0: none. At most 1,000. */
   spares?: number | 'auto';
   /** Modules that are loaded before guests are forked, so that their cost is paid once: paths (relative
    * to `ctx.pluginRoot` or else `ctx.workdir`, starting with `./` or `../`; absolute; `file:` URLs), or
