@@ -46,7 +46,12 @@ for (const mode of /** @type {const} */ (['subprocess', 'inprocess'])) {
   });
 
   t.test(`${mode}: metrics`, async (t) => {
-    const body = handler('const end = Date.now() + 50; while (Date.now() < end); return 1;');
+    const body = handler(`
+      const end = Date.now() + 50;
+      const before = process.cpuUsage();
+      // A busy machine gives it less of a processor than it asks for.
+      while (Date.now() < end || process.cpuUsage(before).user < 30_000);
+      return 1;`);
     const { metrics } = await run(t, body, { config: { mode } });
     t.ok(metrics.timeMs >= 49);
     t.ok(metrics.cpuMs > 20);
@@ -162,12 +167,13 @@ t.test('samples', async (t) => {
   const { metrics } = await run(
     t,
     handler(
-      'const a = Buffer.alloc(20 << 20, 1); await new Promise((r) => setTimeout(r, 200)); return a.length;',
+      'const a = Buffer.alloc(100 << 20, 1); await new Promise((r) => setTimeout(r, 200)); return a.length;',
     ),
     { config },
   );
-  t.ok(metrics.samples.length >= 5);
-  t.ok(metrics.samples.at(-1).memMb > metrics.samples[0].memMb);
+  t.ok(metrics.samples.length >= 2, `${metrics.samples.length} samples`);
+  // On a busy machine the first may be after the allocation, too.
+  t.ok(Math.max(...metrics.samples.map((/** @type {any} */ one) => one.memMb)) > 100);
 });
 
 t.test('logs can be left out, and shown live all the same', async (t) => {
