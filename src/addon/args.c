@@ -45,6 +45,12 @@ bool sbx_args(napi_env napi, napi_callback_info info, size_t count, napi_value *
   return false;
 }
 
+static bool is_absent(napi_env napi, napi_value object, const char *key) {
+  napi_value value;
+  napi_valuetype type;
+  return get(napi, object, key, &value, &type) && type == napi_undefined;
+}
+
 bool sbx_arg_options(napi_env napi, napi_value value) {
   napi_valuetype type;
   if (napi_typeof(napi, value, &type) == napi_ok && type == napi_object)
@@ -70,12 +76,8 @@ bool sbx_arg_function(napi_env napi, napi_value object, const char *key, napi_re
 }
 
 bool sbx_arg_function_opt(napi_env napi, napi_value object, const char *key, napi_ref *out) {
-  napi_value value;
-  napi_valuetype type;
   *out = NULL;
-  if (get(napi, object, key, &value, &type) && type == napi_undefined)
-    return true;
-  return sbx_arg_function(napi, object, key, out);
+  return is_absent(napi, object, key) || sbx_arg_function(napi, object, key, out);
 }
 
 bool sbx_arg_uint(napi_env napi, napi_value object, const char *key, uint64_t min, uint64_t max,
@@ -96,12 +98,8 @@ bool sbx_arg_uint(napi_env napi, napi_value object, const char *key, uint64_t mi
 
 bool sbx_arg_uint_opt(napi_env napi, napi_value object, const char *key, uint64_t min, uint64_t max,
                       uint64_t *out) {
-  napi_value value;
-  napi_valuetype type;
   *out = 0;
-  if (get(napi, object, key, &value, &type) && type == napi_undefined)
-    return true;
-  return sbx_arg_uint(napi, object, key, min, max, out);
+  return is_absent(napi, object, key) || sbx_arg_uint(napi, object, key, min, max, out);
 }
 
 bool sbx_arg_bool(napi_env napi, napi_value object, const char *key, bool *out) {
@@ -114,12 +112,8 @@ bool sbx_arg_bool(napi_env napi, napi_value object, const char *key, bool *out) 
 }
 
 bool sbx_arg_bool_opt(napi_env napi, napi_value object, const char *key, bool *out) {
-  napi_value value;
-  napi_valuetype type;
   *out = false;
-  if (get(napi, object, key, &value, &type) && type == napi_undefined)
-    return true;
-  return sbx_arg_bool(napi, object, key, out);
+  return is_absent(napi, object, key) || sbx_arg_bool(napi, object, key, out);
 }
 
 /* The UTF-8 of a string value. */
@@ -197,21 +191,13 @@ bool sbx_arg_text(napi_env napi, napi_value object, const char *key, struct sbx_
 }
 
 bool sbx_arg_text_opt(napi_env napi, napi_value object, const char *key, struct sbx_bytes *out) {
-  napi_value value;
-  napi_valuetype type;
   *out = (struct sbx_bytes){0};
-  if (get(napi, object, key, &value, &type) && type == napi_undefined)
-    return true;
-  return sbx_arg_text(napi, object, key, out);
+  return is_absent(napi, object, key) || sbx_arg_text(napi, object, key, out);
 }
 
 bool sbx_arg_bytes_opt(napi_env napi, napi_value object, const char *key, struct sbx_bytes *out) {
-  napi_value value;
-  napi_valuetype type;
   *out = (struct sbx_bytes){0};
-  if (get(napi, object, key, &value, &type) && type == napi_undefined)
-    return true;
-  return sbx_arg_bytes(napi, object, key, out);
+  return is_absent(napi, object, key) || sbx_arg_bytes(napi, object, key, out);
 }
 
 bool sbx_arg_bytes(napi_env napi, napi_value object, const char *key, struct sbx_bytes *out) {
