@@ -67,9 +67,10 @@ async function timed(handler, input) {
 
 /** @type {Record<string, (args: any) => any>} */
 const operations = {
-  async open({ options, handler, input }) {
+  async open({ options, handler, input, warm }) {
     await open({ handler, ...options });
     if (handler) await timed(handler, inputFrom(input));
+    if (warm) await operations.rate({ handler, input: inputFrom(input), ...warm });
     return { version: instance.version };
   },
 

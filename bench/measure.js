@@ -134,8 +134,8 @@ export class Host {
 /**
  * Opens a host for each row, one after the other, and says of those that do not open why.
  *
- * @param {{ row: Row, subject: import('./catalogue.js').Subject, options?: object, handler?: string, input?: any }[]} all
- *   `handler` is run once, to see that it can be
+ * @param {{ row: Row, subject: import('./catalogue.js').Subject, options?: object, handler?: string, input?: any, warm?: { concurrency: number, ms: number } }[]} all
+ *   `handler` is run once, to see that it can be, and then so many at once for so long
  * @param {(places: Place[], missing: Answer['missing']) => Promise<void>} use
  * @param {Pick<Asking, 'hardStop' | 'progress'>} asking
  * @returns {Promise<{ rows: Row[], missing: Answer['missing'] }>}
@@ -147,13 +147,13 @@ export async function withHosts(all, use, { hardStop, progress }) {
   /** @type {Answer['missing']} */
   const missing = [];
   try {
-    for (const { row, subject, options = {}, handler, input } of wanted) {
+    for (const { row, subject, options = {}, handler, input, warm } of wanted) {
       if (performance.now() > hardStop) break;
       progress(0, `starting ${subject.name}`);
       const start = async () => {
         const host = await Host.start(subject);
         try {
-          const { version } = await host.call('open', { options, handler, input });
+          const { version } = await host.call('open', { options, handler, input, warm });
           if (version) versions[subject.id] = version;
           return host;
         } catch (error) {

@@ -4,7 +4,7 @@ import { subject } from '../catalogue.js';
 import { interleave, row, withHosts } from '../measure.js';
 import { more, rowOf, targetsOf, times } from '../targets.js';
 
-export const seconds = { full: 20, quick: 4 };
+export const seconds = { full: 40, quick: 4 };
 
 const CHUNK = Buffer.alloc(1 << 20);
 const CONNECTION = 'a new connection, µs';
@@ -40,10 +40,12 @@ export async function ask(asking) {
   const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
   const open = { permissions: { network: { allow: ['*'] } } };
   const listed = { permissions: { network: { allow: [`127.0.0.1:${port}`] } } };
+  const reported = { ...listed, monitoring: { collectNetwork: true } };
   const wanted = [
     { id: 'cp-fork', how: 'no guard', options: {} },
     { id: 'spawn', how: 'network.allow is *', options: open },
     { id: 'spawn', how: 'network.allow is a list', options: listed },
+    { id: 'spawn', how: 'network.allow is a list, each reported', options: reported },
     { id: 'fork', how: 'network.allow is *', options: open },
     { id: 'fork', how: 'network.allow is a list', options: listed },
   ];
@@ -73,7 +75,7 @@ export async function ask(asking) {
           const took = await host.call('result', { handler: 'connect', input });
           return [unit === 1 ? (took * 1e8) / bytes : (took * unit) / connections];
         },
-        { ms, most: 30, warmUp: quick ? 0 : 1, hardStop, progress },
+        { ms, most: 60, warmUp: quick ? 0 : 1, hardStop, progress },
         failed,
       );
       for (const place of places) place.row.visits.push([1]);

@@ -3,18 +3,27 @@ import { able, chosen, subject } from '../catalogue.js';
 import { interleave, renewAll, row, withHosts } from '../measure.js';
 import { rowOf, single, targetsOf, times } from '../targets.js';
 
-export const seconds = { full: 190, quick: 14 };
+export const seconds = { full: 250, quick: 16 };
+
+/** A server has run for longer than this: its functions are compiled, what can be kept is made. */
+const WARM = { concurrency: 8, ms: 300 };
 
 /** @param {import('../measure.js').Asking} asking @returns {Promise<import('../measure.js').Answer>} */
 export async function ask(asking) {
   const { quick, ms, hardStop, progress } = asking;
-  const levels = quick ? [1, 8] : [1, 2, 8, 32, 128];
+  const levels = quick ? [1, 8] : [1, 8, 32, 128];
   const input = { message: 'hello', n: 41 };
   const subjects = [subject('node'), ...able('echo')].filter(chosen);
   /** @type {import('../measure.js').Row[]} */
   const rows = [];
   const { missing } = await withHosts(
-    subjects.map((one) => ({ row: row(one.id), subject: one, handler: 'echo', input })),
+    subjects.map((one) => ({
+      row: row(one.id),
+      subject: one,
+      handler: 'echo',
+      input,
+      warm: quick ? { ...WARM, ms: 100 } : WARM,
+    })),
     async (places, failed) => {
       const entries = levels.flatMap((level) =>
         places.map((place) => ({
@@ -28,7 +37,7 @@ export async function ask(asking) {
         async ({ place, level }) => [
           await place.host.call(
             'rate',
-            { handler: 'echo', input, concurrency: level, ms: quick ? 80 : 150 },
+            { handler: 'echo', input, concurrency: level, ms: quick ? 80 : 250 },
             60_000,
           ),
         ],
@@ -45,6 +54,7 @@ export async function ask(asking) {
     question: 'Runs of a small handler in a second, so many at once',
     unit: 'runs/s',
     better: 'higher',
+    method: `Each host has run ${WARM.concurrency} at once for ${WARM.ms} ms before it is asked.`,
     x: 'runs at once',
     rows,
     missing,
@@ -63,6 +73,12 @@ export function targets(rows) {
       'fork, 8 at once: times child_process.fork',
       times(at8('fork'), at8('cp-fork')),
       { target: 12, atLeast: true, unit: '×' },
+    ],
+    // The 1000 runs are for a machine on which it makes 965.
+    [
+      'fork, 8 at once: times isolated-vm',
+      times(at8('fork'), at8('isolated-vm')),
+      { target: 1.04, atLeast: true, unit: '×' },
     ],
   );
 }

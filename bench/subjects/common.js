@@ -11,6 +11,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
  * @property {number} [concurrency] of runs
  * @property {number} [memoryMb]
  * @property {object} [permissions] of the sandbox
+ * @property {object} [monitoring] of the sandbox
  * @property {number} [guards] mask of the sandbox's guards
  * @property {number} [graceMs]
  * @property {string} [isolation] of the sandbox

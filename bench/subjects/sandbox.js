@@ -16,6 +16,7 @@ export async function open({ startup, preload, spares, mode, guards: all }, opti
     graceMs,
     permissions,
     isolation,
+    monitoring,
     calls,
     guards = all,
   } = options;
@@ -33,6 +34,7 @@ export async function open({ startup, preload, spares, mode, guards: all }, opti
       ...(spares !== undefined && { spares }),
     },
     ...(permissions && { permissions }),
+    ...(monitoring && { monitoring }),
     ...(calls && { host: { echo: async (/** @type {any[]} */ ...args) => args.at(-1) } }),
   };
   const runner = create(config);
