@@ -4,7 +4,7 @@ import { subject } from '../catalogue.js';
 import { interleave, row, withHosts } from '../measure.js';
 import { more, rowOf, targetsOf, times } from '../targets.js';
 
-export const seconds = { full: 40, quick: 4 };
+export const seconds = { full: 30, quick: 4 };
 
 const CHUNK = Buffer.alloc(1 << 20);
 const CONNECTION = 'a new connection, µs';

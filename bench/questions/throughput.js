@@ -3,7 +3,7 @@ import { able, chosen, subject } from '../catalogue.js';
 import { interleave, renewAll, row, withHosts } from '../measure.js';
 import { rowOf, single, targetsOf, times } from '../targets.js';
 
-export const seconds = { full: 250, quick: 16 };
+export const seconds = { full: 215, quick: 14 };
 
 /** A server has run for longer than this: its functions are compiled, what can be kept is made. */
 const WARM = { concurrency: 8, ms: 300 };
