@@ -309,6 +309,8 @@ int sbx_zygote_serve(struct sbx_zygote *zygote, struct sbx_err *err) {
     return 1;
   if (rc == 0)
     rc = close_memory(err);
+  if (rc == 0)
+    rc = sbx_guards_apply_common(&zygote->shared, err);
   if (rc < 0) {
     struct sbx_ctl *fatal = report(SBX_CTL_FATAL, 0);
     fatal->u.err = *err;
