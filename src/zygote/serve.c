@@ -83,7 +83,6 @@ static void forget(struct loop *l, struct guest *g) {
   /* By hand, since guests that were forked meanwhile may hold copies of the descriptor. */
   epoll_ctl(l->zygote->epoll_fd, EPOLL_CTL_DEL, g->pidfd, NULL);
   sbx_fd_close(&g->pidfd);
-  sbx_fd_close(&g->state.io_fd);
   l->running--;
   free(g);
 }
@@ -96,6 +95,7 @@ static void signal_guest(struct guest *g, int sig) {
 
 static void watch_guest(struct loop *l, struct guest *g, pid_t pid, bool sampled) {
   sbx_guest_start(&g->state, &l->zygote->policy, pid, true, &l->tree, true);
+  g->state.waiter_io_fd = l->zygote->io_fd;
   uint64_t next = sbx_guest_next_ns(&g->state);
   l->next_ns = next < l->next_ns ? next : l->next_ns;
   g->next = l->guests;
@@ -115,7 +115,6 @@ static void watch_guest(struct loop *l, struct guest *g, pid_t pid, bool sampled
     forget(l, g);
     return;
   }
-  g->state.io_fd = sbx_proc_io_open(pid);
   struct sbx_ctl *msg = report(SBX_CTL_STARTED, g->id);
   msg->u.started = (struct sbx_ctl_started){.pid = pid, .start_ns = g->state.exit.start_ns};
   tell_with(msg, &g->pidfd, sampled && (l->zygote->policy.use & SBX_USE_NAMESPACES) ? 1 : 0);
@@ -258,6 +257,7 @@ static int open_loop(struct sbx_zygote *z) {
   raise_files();
   if (pipe2(z->status, O_CLOEXEC | O_NONBLOCK) < 0)
     return -errno;
+  z->io_fd = sbx_proc_io_open(getpid()); /* Once it is not dumpable it could not. */
   z->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
   if (z->epoll_fd < 0 || epoll_ctl(z->epoll_fd, EPOLL_CTL_ADD, SBX_CTL_FD, &control) < 0)
     return -errno;

@@ -48,6 +48,7 @@ struct sbx_zygote {
   struct sbx_guard_shared shared;
   int status[2]; /* pipe: guests that could not be set up write a struct sbx_zygote_failure */
   int epoll_fd;
+  int io_fd; /* /proc/self/io; -1: not known */
   uint64_t inherited_bytes; /* VmData when it began to serve */
   struct sbx_gap *gaps;
   size_t n_gaps;
