@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../core/compat.h"
@@ -193,9 +194,11 @@ static void read_failures(struct loop *l) {
 }
 
 static void on_gone(struct loop *l, struct guest *g) {
-  read_failures(l);
   if (!sbx_guest_reap(&g->state, g->state.pid))
     return;
+  int status = g->state.exit.status;
+  if (WIFEXITED(status) && WEXITSTATUS(status) == SBX_ZYGOTE_FAILED)
+    read_failures(l);
   struct sbx_ctl *msg = report(g->failed ? SBX_CTL_FAILED : SBX_CTL_EXIT, g->id);
   if (g->failed)
     msg->u.err = g->err;
