@@ -86,22 +86,21 @@ int sbx_proc_io_open(pid_t pid) {
 
 int sbx_proc_io_read(int fd, struct sbx_proc_io *out) {
   char text[1024] = "\n";
-  if (lseek(fd, 0, SEEK_SET) < 0)
-    return -errno;
-  ssize_t n = sbx_read_full(fd, text + 1, sizeof text - 2);
+  ssize_t n = pread(fd, text + 1, sizeof text - 2, 0);
   if (n < 0)
-    return (int)n;
+    return -errno;
   text[n + 1] = '\0';
   out->read_chars = field(text, "\nrchar:");
   out->write_chars = field(text, "\nwchar:");
   out->read_bytes = field(text, "\nread_bytes:");
   out->write_bytes = field(text, "\nwrite_bytes:");
-  return 0;
+  return (int)n;
 }
 
 int sbx_proc_io(pid_t pid, struct sbx_proc_io *out) {
   SBX_AUTO_FD int fd = sbx_proc_io_open(pid);
-  return fd < 0 ? fd : sbx_proc_io_read(fd, out);
+  int n = fd < 0 ? fd : sbx_proc_io_read(fd, out);
+  return n < 0 ? n : 0;
 }
 
 int sbx_proc_stat(pid_t pid, struct sbx_proc_stat *out) {

@@ -35,7 +35,8 @@ int sbx_proc_stat(pid_t pid, struct sbx_proc_stat *out); /* comm may hold ") " a
 int sbx_proc_io(pid_t pid, struct sbx_proc_io *out);
 
 /* The same in two steps. Returns an O_CLOEXEC descriptor or -errno; it may be read again and again,
- * also when the process is a zombie. -ESRCH once it was reaped. */
+ * also when the process is a zombie. -ESRCH once it was reaped. To read returns how many bytes that
+ * were, which count as read by the caller from then on, or -errno. */
 int sbx_proc_io_open(pid_t pid);
 int sbx_proc_io_read(int fd, struct sbx_proc_io *out);
 

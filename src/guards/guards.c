@@ -163,13 +163,26 @@ static int open_seccomp(struct sbx_guard_shared *shared, struct sbx_err *err) {
   };
   if (!uses(policy, SBX_USE_SECCOMP))
     return 0;
+  options.part = shared->forked ? SBX_SECCOMP_REST : SBX_SECCOMP_WHOLE;
   rc = sbx_seccomp_build(&options, &shared->filter, err);
-  if (rc < 0 || shared->forked || policy->preload_ms == 0)
+  if (rc == 0 && shared->forked) {
+    options.part = SBX_SECCOMP_COMMON;
+    return sbx_seccomp_build(&options, &shared->common_filter, err);
+  }
+  if (rc < 0 || policy->preload_ms == 0)
     return rc;
   options.permit |= SBX_PERMIT_SPAWN;
   options.confines = true;
   options.exec_fd = -1;
   return sbx_seccomp_build(&options, &shared->zygote_filter, err);
+}
+
+int sbx_guards_apply_common(struct sbx_guard_shared *shared, struct sbx_err *err) {
+  if (!uses(shared->policy, SBX_USE_SECCOMP))
+    return 0;
+  int rc = sbx_seccomp_apply(&shared->common_filter, getpid(), err);
+  sbx_seccomp_free(&shared->common_filter);
+  return rc;
 }
 
 static int apply_seccomp(struct sbx_guard_run *run, struct sbx_err *err) {

@@ -23,7 +23,8 @@
 struct sbx_guard_shared {
   const struct sbx_policy *policy;
   int net_fd;                       /* the empty network namespace; -1: the host's is used */
-  struct sbx_seccomp filter;        /* built, not loaded */
+  struct sbx_seccomp filter;        /* built, not loaded; of forked guests the rest */
+  struct sbx_seccomp common_filter; /* of forked guests, see sbx_guards_apply_common() */
   struct sbx_seccomp zygote_filter; /* of a zygote that is confined, see sbx_guard_run */
   bool forked;                      /* guests are forks of the calling process, see sbx_guard_run */
   struct sbx_netrules *net_rules;   /* SBX_PERMIT_NET_RULES: what the broker goes by; or NULL */
@@ -86,6 +87,10 @@ int sbx_guards_apply(struct sbx_guard_run *run, struct sbx_err *err);
  * come and go on the host, which a view that is made for each run takes notice of. */
 bool sbx_guards_can_make_ready(const struct sbx_guard_run *run);
 int sbx_guards_make_ready(const struct sbx_guard_run *run, struct sbx_err *err);
+
+/* In a zygote, when it has all that it needs: loads what its guests' filters have in common, for
+ * them to inherit. 0, or -errno with `err` filled. */
+int sbx_guards_apply_common(struct sbx_guard_shared *shared, struct sbx_err *err);
 
 /* How many descriptors a guest may have: the policy's limit, or less where the host has less. The
  * runtime is executed from the descriptor of just that number, which is closed by execve() and can

@@ -109,15 +109,43 @@ static int allow_if(bool condition) {
   return condition ? SBX_VERDICT_ALLOW : SBX_VERDICT_EPERM;
 }
 
+/* Whether it refuses what a zygote has to call, or knows the guest by its pid. */
+static bool is_own(enum sbx_rule rule) {
+  switch ((int)rule) {
+  case SBX_RULE_CONFINE:
+  case SBX_RULE_SPAWN:
+  case SBX_RULE_PIDFD:
+  case SBX_RULE_CLONE:
+  case SBX_RULE_SECCOMP:
+  case SBX_RULE_SIGNAL:
+  case SBX_RULE_PRLIMIT:
+  case SBX_RULE_SCHED:
+  case SBX_RULE_PRIORITY:
+  case SBX_RULE_IOPRIO:
+    return true;
+  default:
+    return false;
+  }
+}
+
+/* The rule of prctl(2) is long, and its own part short: it has something in both. */
+static bool is_elsewhere(enum sbx_seccomp_part part, enum sbx_rule rule) {
+  return part != SBX_SECCOMP_WHOLE && rule != SBX_RULE_PRCTL &&
+         is_own(rule) != (part == SBX_SECCOMP_REST);
+}
+
 /* The verdict of a rule that needs no look at arguments under these options, else -1. The kernel
  * notices which calls are always allowed, and does not run the filter for them. */
 static int fixed_verdict(const struct sbx_seccomp_options *options, enum sbx_rule rule) {
+  if (is_elsewhere(options->part, rule))
+    return SBX_VERDICT_ALLOW;
   switch (rule) {
   case SBX_RULE_ABSENT:
     return SBX_VERDICT_ENOSYS;
   case SBX_RULE_ALLOW:
     return SBX_VERDICT_ALLOW;
   case SBX_RULE_REFUSE:
+  case SBX_RULE_CONFINE:
     return SBX_VERDICT_EPERM;
   case SBX_RULE_SPAWN:
     return allow_if(may_spawn(options));
@@ -248,13 +276,26 @@ static void emit_prctl(struct sbx_rules *rules) {
                                     PR_SET_SHADOW_STACK_STATUS,
                                     PR_LOCK_SHADOW_STACK_STATUS,
                                     PR_FUTEX_HASH};
+  /* Refused, but that the guards call it for a forked guest, dumpable or not. */
+  static const uint32_t confining[] = {PR_SET_SECUREBITS, PR_CAP_AMBIENT, PR_CAPBSET_DROP,
+                                       PR_SET_PTRACER};
   struct sbx_bpf *bpf = rules->bpf;
+  enum sbx_seccomp_part part = rules->options->part;
+  enum sbx_verdict other = part == SBX_SECCOMP_REST ? SBX_VERDICT_ALLOW : SBX_VERDICT_EPERM;
   int dumpable = sbx_bpf_label(bpf), death = sbx_bpf_label(bpf);
   sbx_bpf_load_arg(bpf, 0, SBX_BPF_LOW);
-  when_any(rules, allowed, COUNT(allowed), SBX_VERDICT_ALLOW);
-  when_any(rules, probed, COUNT(probed), SBX_VERDICT_EINVAL);
+  if (part != SBX_SECCOMP_REST) {
+    when_any(rules, allowed, COUNT(allowed), SBX_VERDICT_ALLOW);
+    when_any(rules, probed, COUNT(probed), SBX_VERDICT_EINVAL);
+  }
+  if (part == SBX_SECCOMP_COMMON) {
+    when_any(rules, confining, COUNT(confining), SBX_VERDICT_ALLOW);
+    sbx_rules_when(rules, PR_SET_DUMPABLE, SBX_VERDICT_ALLOW);
+  } else if (part == SBX_SECCOMP_REST) {
+    when_any(rules, confining, COUNT(confining), SBX_VERDICT_EPERM);
+  }
   sbx_bpf_if(bpf, BPF_JEQ, PR_SET_DUMPABLE, dumpable, SBX_BPF_NEXT);
-  sbx_bpf_if(bpf, BPF_JEQ, PR_SET_PDEATHSIG, death, rules->verdict[SBX_VERDICT_EPERM]);
+  sbx_bpf_if(bpf, BPF_JEQ, PR_SET_PDEATHSIG, death, rules->verdict[other]);
   sbx_bpf_bind(bpf, dumpable);
   sbx_bpf_if_arg(bpf, 1, 0, rules->verdict[SBX_VERDICT_ALLOW], rules->verdict[SBX_VERDICT_EPERM]);
   sbx_bpf_bind(bpf, death);

@@ -12,6 +12,13 @@
 #include "../core/err.h"
 #include "report.h"
 
+/* To load a filter takes as long as it is large. Guests that are forked inherit most of theirs from
+ * the zygote: it allows besides what the zygote, and a guest that is still being confined, has to
+ * call. The rest, on top of it, refuses just that, and knows the guest's pid. A call is refused
+ * when one of the two refuses it: each follows its rule in one of them, and is allowed by the
+ * other. */
+enum sbx_seccomp_part { SBX_SECCOMP_WHOLE = 0, SBX_SECCOMP_COMMON, SBX_SECCOMP_REST };
+
 struct sbx_seccomp_options {
   unsigned permit; /* enum sbx_permit */
   /* The guest is in a PID namespace of its own: kill(2) may name any pid. Otherwise only its own
@@ -32,6 +39,7 @@ struct sbx_seccomp_options {
   bool confines;
   int exec_fd; /* execveat(2) of this descriptor is allowed, by number; -1: none. It is at least
                 * RLIMIT_NOFILE and closed on exec, so that it can only be used once. */
+  enum sbx_seccomp_part part;
 };
 
 /* The filter; malloc'ed. */

@@ -10,6 +10,7 @@ enum sbx_rule {
   SBX_RULE_ABSENT = 0, /* ENOSYS, also for every call that is not in the table */
   SBX_RULE_ALLOW,
   SBX_RULE_REFUSE,       /* EPERM */
+  SBX_RULE_CONFINE,      /* the same: what the guards do for a forked guest before, see seccomp.h */
   SBX_RULE_SPAWN,        /* SBX_PERMIT_SPAWN */
   SBX_RULE_METADATA,     /* read-only mounts */
   SBX_RULE_FCHMOD,       /* the same, else ignored with SBX_PERMIT_WRITE */

@@ -18,7 +18,7 @@ static uint64_t later(uint64_t now_ns, uint64_t ms) {
 void sbx_guest_start(struct sbx_guest *guest, const struct sbx_policy *policy, pid_t pid,
                      bool alone, struct sbx_tree *tree, bool timed) {
   uint64_t now = sbx_now_mono_ns();
-  *guest = (struct sbx_guest){.policy = policy, .pid = pid, .io_fd = -1};
+  *guest = (struct sbx_guest){.policy = policy, .pid = pid, .io_fd = -1, .waiter_io_fd = -1};
   guest->exit.start_ns = sbx_now_real_ns();
   guest->next_signal_ns = timed ? later(now, policy->timeout_ms) : UINT64_MAX;
   sbx_watch_start(&guest->watch, policy, pid, alone, tree, now);
@@ -82,16 +82,35 @@ static void add_usage(struct sbx_guest *guest, const struct rusage *r) {
   u->involuntary_switches += (uint64_t)r->ru_nivcsw;
 }
 
+static void set_io(struct sbx_usage *u, const struct sbx_proc_io *io) {
+  u->read_chars = io->read_chars;
+  u->write_chars = io->write_chars;
+  u->read_bytes = io->read_bytes;
+  u->write_bytes = io->write_bytes;
+}
+
 /* The guest is a zombie: what only /proc knows has to be read before it is reaped. */
 static void read_io(struct sbx_guest *guest) {
   struct sbx_proc_io io;
-  if (guest->io_fd < 0 || sbx_proc_io_read(guest->io_fd, &io) < 0)
-    return;
-  struct sbx_usage *u = &guest->exit.usage;
-  u->read_chars = io.read_chars;
-  u->write_chars = io.write_chars;
-  u->read_bytes = io.read_bytes;
-  u->write_bytes = io.write_bytes;
+  if (guest->io_fd >= 0 && sbx_proc_io_read(guest->io_fd, &io) >= 0)
+    set_io(&guest->exit.usage, &io);
+}
+
+/* A guest that is not dumpable shows that to nobody once it is a zombie (from Linux 6.18 on, before
+ * to its parent). But who waits for it gets all that it has read and written to its own account. */
+static bool wait_for_guest(struct sbx_guest *guest, int *status, struct rusage *used) {
+  struct sbx_proc_io before, after;
+  int fd = guest->waiter_io_fd, cost = fd < 0 ? -1 : sbx_proc_io_read(fd, &before);
+  if (wait4(guest->pid, status, WNOHANG, used) != guest->pid)
+    return false;
+  if (cost < 0 || sbx_proc_io_read(fd, &after) < 0)
+    return true;
+  after.read_chars -= before.read_chars + (uint64_t)cost;
+  after.write_chars -= before.write_chars;
+  after.read_bytes -= before.read_bytes;
+  after.write_bytes -= before.write_bytes;
+  set_io(&guest->exit.usage, &after);
+  return true;
 }
 
 bool sbx_guest_reap(struct sbx_guest *guest, pid_t pid) {
@@ -100,9 +119,11 @@ bool sbx_guest_reap(struct sbx_guest *guest, pid_t pid) {
   if (pid == guest->pid) {
     guest->exit.end_ns = sbx_now_real_ns();
     read_io(guest);
-  }
-  if (wait4(pid, &status, WNOHANG, &used) != pid)
+    if (!wait_for_guest(guest, &status, &used))
+      return false;
+  } else if (wait4(pid, &status, WNOHANG, &used) != pid) {
     return false;
+  }
   add_usage(guest, &used);
   sbx_watch_reaped(&guest->watch, &used);
   if (pid == guest->pid) {

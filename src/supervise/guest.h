@@ -18,6 +18,7 @@ struct sbx_guest {
   const struct sbx_policy *policy;
   pid_t pid;
   int io_fd;               /* /proc/PID/io; -1: not known */
+  int waiter_io_fd;        /* the same of the calling process, the caller's to close; or -1 */
   bool gone;               /* and reaped */
   bool ending;             /* SIGTERM is out, the grace runs */
   uint64_t next_signal_ns; /* CLOCK_MONOTONIC: SIGTERM, or after it SIGKILL */

@@ -16,7 +16,7 @@ static void __attribute__((noreturn))
 fail(const struct sbx_zygote *zygote, uint64_t run, const struct sbx_err *err) {
   struct sbx_zygote_failure failure = {run, *err};
   sbx_write_full(zygote->status[1], &failure, sizeof failure);
-  _exit(127);
+  _exit(SBX_ZYGOTE_FAILED);
 }
 
 struct sbx_guard_run sbx_zygote_guard_run(struct sbx_zygote *zygote,

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../core/compat.h"
@@ -83,7 +84,6 @@ static void forget(struct loop *l, struct guest *g) {
   /* By hand, since guests that were forked meanwhile may hold copies of the descriptor. */
   epoll_ctl(l->zygote->epoll_fd, EPOLL_CTL_DEL, g->pidfd, NULL);
   sbx_fd_close(&g->pidfd);
-  sbx_fd_close(&g->state.io_fd);
   l->running--;
   free(g);
 }
@@ -96,6 +96,7 @@ static void signal_guest(struct guest *g, int sig) {
 
 static void watch_guest(struct loop *l, struct guest *g, pid_t pid, bool sampled) {
   sbx_guest_start(&g->state, &l->zygote->policy, pid, true, &l->tree, true);
+  g->state.waiter_io_fd = l->zygote->io_fd;
   uint64_t next = sbx_guest_next_ns(&g->state);
   l->next_ns = next < l->next_ns ? next : l->next_ns;
   g->next = l->guests;
@@ -115,7 +116,6 @@ static void watch_guest(struct loop *l, struct guest *g, pid_t pid, bool sampled
     forget(l, g);
     return;
   }
-  g->state.io_fd = sbx_proc_io_open(pid);
   struct sbx_ctl *msg = report(SBX_CTL_STARTED, g->id);
   msg->u.started = (struct sbx_ctl_started){.pid = pid, .start_ns = g->state.exit.start_ns};
   tell_with(msg, &g->pidfd, sampled && (l->zygote->policy.use & SBX_USE_NAMESPACES) ? 1 : 0);
@@ -194,9 +194,11 @@ static void read_failures(struct loop *l) {
 }
 
 static void on_gone(struct loop *l, struct guest *g) {
-  read_failures(l);
   if (!sbx_guest_reap(&g->state, g->state.pid))
     return;
+  int status = g->state.exit.status;
+  if (WIFEXITED(status) && WEXITSTATUS(status) == SBX_ZYGOTE_FAILED)
+    read_failures(l);
   struct sbx_ctl *msg = report(g->failed ? SBX_CTL_FAILED : SBX_CTL_EXIT, g->id);
   if (g->failed)
     msg->u.err = g->err;
@@ -258,6 +260,7 @@ static int open_loop(struct sbx_zygote *z) {
   raise_files();
   if (pipe2(z->status, O_CLOEXEC | O_NONBLOCK) < 0)
     return -errno;
+  z->io_fd = sbx_proc_io_open(getpid()); /* Once it is not dumpable it could not. */
   z->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
   if (z->epoll_fd < 0 || epoll_ctl(z->epoll_fd, EPOLL_CTL_ADD, SBX_CTL_FD, &control) < 0)
     return -errno;
@@ -309,6 +312,8 @@ int sbx_zygote_serve(struct sbx_zygote *zygote, struct sbx_err *err) {
     return 1;
   if (rc == 0)
     rc = close_memory(err);
+  if (rc == 0)
+    rc = sbx_guards_apply_common(&zygote->shared, err);
   if (rc < 0) {
     struct sbx_ctl *fatal = report(SBX_CTL_FATAL, 0);
     fatal->u.err = *err;

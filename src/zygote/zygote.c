@@ -11,7 +11,7 @@
 #include "../core/fd.h"
 #include "zygote.h"
 
-static struct sbx_zygote zygote = {.status = {-1, -1}, .epoll_fd = -1, .study_fd = -1};
+static struct sbx_zygote zygote = {.status = {-1, -1}, .epoll_fd = -1, .io_fd = -1, .study_fd = -1};
 static int exit_code;
 static int control = -1, stand_in = -1; /* during a rehearsal */
 

@@ -48,6 +48,7 @@ struct sbx_zygote {
   struct sbx_guard_shared shared;
   int status[2]; /* pipe: guests that could not be set up write a struct sbx_zygote_failure */
   int epoll_fd;
+  int io_fd;                /* /proc/self/io; -1: not known */
   uint64_t inherited_bytes; /* VmData when it began to serve */
   struct sbx_gap *gaps;
   size_t n_gaps;
@@ -63,7 +64,9 @@ struct sbx_zygote {
   } spare;             /* in a guest that waits for its run */
 };
 
-/* Small enough for one write to a pipe to be atomic (pipe(7)). */
+/* What a guest ends with that says why it could not be set up, and may end with at any time. Small
+ * enough for one write to a pipe to be atomic (pipe(7)). */
+#define SBX_ZYGOTE_FAILED 127
 struct sbx_zygote_failure {
   uint64_t run;
   struct sbx_err err;

@@ -33,6 +33,7 @@
 struct setup {
   struct sbx_seccomp_options options;
   pid_t sibling; /* another process of the same user, started before the filter */
+  bool in_parts; /* as a forked guest has it */
 };
 
 /* By name from the table: the headers of the C library do not know all of them. */
@@ -55,16 +56,24 @@ static inline void expect(int want, const char *name, const char *what, const lo
 }
 #define EXPECT(want, name, what, ...) expect(want, name, what, (long[6]){__VA_ARGS__})
 
-static inline void apply(struct setup *setup) {
+static inline void apply_part(struct setup *setup, enum sbx_seccomp_part part) {
+  struct sbx_seccomp_options options = setup->options;
   struct sbx_seccomp filter;
   struct sbx_err err = {0};
+  options.part = part;
   int rc = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   if (rc == 0)
-    rc = sbx_seccomp_build(&setup->options, &filter, &err);
+    rc = sbx_seccomp_build(&options, &filter, &err);
   if (rc == 0)
     rc = sbx_seccomp_apply(&filter, getpid(), &err);
   if (rc < 0)
     child_ok(0, "the filter applies (%s)", err.text);
+}
+
+static inline void apply(struct setup *setup) {
+  if (setup->in_parts)
+    apply_part(setup, SBX_SECCOMP_COMMON);
+  apply_part(setup, setup->in_parts ? SBX_SECCOMP_REST : SBX_SECCOMP_WHOLE);
 }
 
 struct seccomp_case {
@@ -82,10 +91,11 @@ static inline void run_cases(const char *who, const struct seccomp_case *cases, 
     for (;;)
       pause();
   }
-  for (size_t i = 0; i < n; i++) {
-    struct setup setup = {cases[i].options, sibling};
-    snprintf(name, sizeof name, "%s, %s", who, cases[i].name);
-    in_child(name, cases[i].body, &setup);
+  for (size_t i = 0; i < 2 * n; i++) {
+    const struct seccomp_case *at = &cases[i / 2];
+    struct setup setup = {at->options, sibling, i % 2 > 0};
+    snprintf(name, sizeof name, "%s, %s%s", who, at->name, setup.in_parts ? ", in two parts" : "");
+    in_child(name, at->body, &setup);
   }
   kill(sibling, SIGKILL);
   waitpid(sibling, NULL, 0);

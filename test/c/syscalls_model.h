@@ -200,6 +200,7 @@ static inline uint32_t model_rule(const struct sbx_seccomp_options *o, enum sbx_
   case SBX_RULE_ALLOW:
     return ALLOW;
   case SBX_RULE_REFUSE:
+  case SBX_RULE_CONFINE:
     return ERR(EPERM);
   case SBX_RULE_SECCOMP:
     return allow_if(o->confines && (uint32_t)a[0] == 1 &&

@@ -160,12 +160,12 @@ static void zombie(void) {
   memset(&mem, 0xAA, sizeof mem);
   pid_t pid = start_child(NULL, NULL, &release);
   int fd = sbx_proc_io_open(pid);
-  ok(fd >= 0 && sbx_proc_io_read(fd, &io) == 0 && io.write_chars >= 1,
+  ok(fd >= 0 && sbx_proc_io_read(fd, &io) > 0 && io.write_chars >= 1,
      "the io of a running child is read through a descriptor");
   memset(&io, 0, sizeof io);
   close(release);
   waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT);
-  ok(sbx_proc_io_read(fd, &io) == 0 && io.write_chars >= 1,
+  ok(sbx_proc_io_read(fd, &io) > 0 && io.write_chars >= 1,
      "and again through the same one when it is a zombie");
   int rc = sbx_proc_io(pid, &io);
   ok(geteuid() == 0 ? rc == 0 : rc == 0 || rc == -EACCES,

@@ -345,7 +345,14 @@ static void test_foreign(const char *who) {
 
 static const struct seccomp_case cases[] = {
     {"dangerous", check_dangerous, {.exec_fd = -1}},
-    {"dangerous, everything permitted", check_dangerous, {127, true, true, true, true, false, -1}},
+    {"dangerous, everything permitted",
+     check_dangerous,
+     {.permit = 127,
+      .own_pids = true,
+      .signals_scoped = true,
+      .connect_governed = true,
+      .read_only_mounts = true,
+      .exec_fd = -1}},
     {"no spawn", check_no_spawn, {.exec_fd = -1}},
     {"spawn", check_spawn, {.exec_fd = -1}},
     {"signals", check_signals, {.exec_fd = -1}},

@@ -207,12 +207,43 @@ static int build(unsigned arch, const struct sbx_seccomp_options *options,
   return rc;
 }
 
+/* A filter as a whole, and in the two parts that forked guests have. */
+struct filters {
+  struct sbx_seccomp whole, common, rest;
+};
+
+static int build_all(unsigned arch, struct sbx_seccomp_options options, struct filters *f) {
+  memset(f, 0, sizeof *f);
+  int rc = build(arch, &options, &f->whole);
+  options.part = SBX_SECCOMP_COMMON;
+  rc = rc < 0 ? rc : build(arch, &options, &f->common);
+  options.part = SBX_SECCOMP_REST;
+  return rc < 0 ? rc : build(arch, &options, &f->rest);
+}
+
+static void free_all(struct filters *f) {
+  sbx_seccomp_free(&f->whole);
+  sbx_seccomp_free(&f->common);
+  sbx_seccomp_free(&f->rest);
+}
+
+/* As the kernel does: the action that comes first, of two that are alike the one loaded last. */
+static uint32_t in_parts(const struct filters *f, const struct seccomp_data *data) {
+  uint32_t common = vm_run(f->common.code, f->common.n, data, NULL);
+  uint32_t rest = vm_run(f->rest.code, f->rest.n, data, NULL);
+  if (common == VM_BAD || rest == VM_BAD)
+    return VM_BAD;
+  return (int32_t)(common & SECCOMP_RET_ACTION_FULL) < (int32_t)(rest & SECCOMP_RET_ACTION_FULL)
+             ? common
+             : rest;
+}
+
 /* Every number with some arguments, those with rules about arguments with many. */
 static long check_filter(unsigned arch, const struct sbx_seccomp_options *options,
                          uint64_t *state) {
-  struct sbx_seccomp filter;
+  struct filters filters;
   long failures = 0;
-  if (build(arch, options, &filter) < 0)
+  if (build_all(arch, *options, &filters) < 0)
     return 1;
   for (int nr = 0; nr <= 600; nr++) {
     int rounds = rule_of(arch, nr) >= SBX_RULE_CLONE ? 400 : 4;
@@ -221,15 +252,15 @@ static long check_filter(unsigned arch, const struct sbx_seccomp_options *option
       uint64_t args[6];
       random_args(args, state);
       memcpy(data.args, args, sizeof args);
-      uint32_t got = vm_run(filter.code, filter.n, &data, NULL);
-      uint32_t want = model(options, &data, arch);
-      if (got != want && failures++ < 5)
-        printf("# %s(%#llx, %#llx, %#llx, %#llx, %#llx), permit %#x: %#x, not %#x\n",
+      uint32_t got = vm_run(filters.whole.code, filters.whole.n, &data, NULL);
+      uint32_t parts = in_parts(&filters, &data), want = model(options, &data, arch);
+      if ((got != want || parts != want) && failures++ < 5)
+        printf("# %s(%#llx, %#llx, %#llx, %#llx, %#llx), permit %#x: %#x, %#x in parts, not %#x\n",
                sbx_syscall_name(nr, arch), data.args[0], data.args[1], data.args[2], data.args[3],
-               data.args[4], options->permit, got, want);
+               data.args[4], options->permit, got, parts, want);
     }
   }
-  sbx_seccomp_free(&filter);
+  free_all(&filters);
   return failures;
 }
 
@@ -250,7 +281,8 @@ static void test_verdicts(const char *arch_name, unsigned arch) {
     };
     failures += check_filter(arch, &options, &state);
   }
-  snprintf(name, sizeof name, "%s: every call gets the verdict of the model", arch_name);
+  snprintf(name, sizeof name, "%s: every call gets the verdict of the model, also in two parts",
+           arch_name);
   ok(failures == 0, name);
 }
 
@@ -259,33 +291,44 @@ static uint32_t answer(const struct sbx_seccomp *filter, unsigned arch, int nr) 
   return vm_run(filter->code, filter->n, &data, NULL);
 }
 
+static uint32_t answer_in_parts(const struct filters *filters, unsigned arch, int nr) {
+  struct seccomp_data data = {.nr = nr, .arch = arch};
+  return in_parts(filters, &data);
+}
+
 static void test_foreign(const char *arch_name, unsigned arch) {
   static const unsigned others[] = {AUDIT_ARCH_I386, AUDIT_ARCH_ARM,     AUDIT_ARCH_RISCV64,
                                     X86_64,          AUDIT_ARCH_AARCH64, 0,
                                     0xffffffff};
   struct sbx_seccomp_options options = {.permit = 255, .own_pids = true, .exec_fd = -1};
-  struct sbx_seccomp filter;
+  struct filters filters;
+  const struct sbx_seccomp filter = (build_all(arch, options, &filters), filters.whole);
   char name[128];
-  int good = build(arch, &options, &filter) == 0;
+  int good = filters.rest.n > 0;
   for (size_t i = 0; good && i < COUNT(others); i++)
     for (int nr = 0; nr <= 600; nr++)
-      good =
-          good && (others[i] == arch || answer(&filter, others[i], nr) == SECCOMP_RET_KILL_PROCESS);
+      good = good && (others[i] == arch ||
+                      (answer(&filter, others[i], nr) == SECCOMP_RET_KILL_PROCESS &&
+                       answer_in_parts(&filters, others[i], nr) == SECCOMP_RET_KILL_PROCESS));
   snprintf(name, sizeof name, "%s: every call of another architecture kills", arch_name);
   ok(good, name);
   uint32_t x32 = arch == X86_64 ? SECCOMP_RET_KILL_PROCESS : ERR(ENOSYS);
   good = 1;
   for (int nr = 0; nr <= 600; nr++)
-    good = good && answer(&filter, arch, nr | 0x40000000) == x32;
+    good = good && answer(&filter, arch, nr | 0x40000000) == x32 &&
+           answer_in_parts(&filters, arch, nr | 0x40000000) == x32;
   snprintf(name, sizeof name, "%s: numbers with the bit of x32 %s", arch_name,
            arch == X86_64 ? "kill" : "are unknown");
   ok(good, name);
   snprintf(name, sizeof name, "%s: numbers beyond the table are unknown", arch_name);
   ok(answer(&filter, arch, 511) == ERR(ENOSYS) && answer(&filter, arch, 512) == ERR(ENOSYS) &&
          answer(&filter, arch, 0x3fffffff) == ERR(ENOSYS) &&
-         answer(&filter, arch, (int)0x80000000) == ERR(ENOSYS),
+         answer(&filter, arch, (int)0x80000000) == ERR(ENOSYS) &&
+         answer_in_parts(&filters, arch, 511) == ERR(ENOSYS) &&
+         answer_in_parts(&filters, arch, 512) == ERR(ENOSYS) &&
+         answer_in_parts(&filters, arch, 0x3fffffff) == ERR(ENOSYS),
      name);
-  sbx_seccomp_free(&filter);
+  free_all(&filters);
 }
 
 static int number_of(const char *name, unsigned arch) {
@@ -412,6 +455,62 @@ static void test_promises(const char *arch_name, unsigned arch) {
   sbx_seccomp_free(&filter);
 }
 
+/* What the zygote and the guards of its guests call: allowed until the guest is confined. */
+static void test_parts(const char *arch_name, unsigned arch) {
+  static const char *const needed[] = {"clone",
+                                       "setsid",
+                                       "pidfd_open",
+                                       "kill",
+                                       "mount",
+                                       "umount2",
+                                       "pivot_root",
+                                       "open_tree",
+                                       "move_mount",
+                                       "unshare",
+                                       "setns",
+                                       "mount_setattr",
+                                       "setresuid",
+                                       "setresgid",
+                                       "setgroups",
+                                       "setfsuid",
+                                       "setfsgid",
+                                       "capset",
+                                       "prlimit64",
+                                       "seccomp",
+                                       "wait4",
+                                       "statx",
+                                       "sendmsg",
+                                       "recvmsg",
+                                       "epoll_pwait",
+                                       "dup3",
+                                       "pipe2",
+                                       "close_range",
+                                       "getrandom",
+                                       "faccessat2",
+                                       "landlock_restrict_self"};
+  static const uint32_t options_needed[] = {PR_SET_SECUREBITS, PR_CAP_AMBIENT, PR_SET_DUMPABLE,
+                                            PR_SET_PTRACER, PR_SET_NO_NEW_PRIVS};
+  struct sbx_seccomp_options options = {.exec_fd = -1};
+  struct filters filters;
+  char name[128];
+  int good = build_all(arch, options, &filters) == 0;
+  for (size_t i = 0; good && i < COUNT(needed); i++)
+    good = answer(&filters.common, arch, number_of(needed[i], arch)) == ALLOW;
+  for (size_t i = 0; good && i < COUNT(options_needed); i++) {
+    struct seccomp_data data = {
+        .nr = number_of("prctl", arch), .arch = arch, .args = {options_needed[i], 1}};
+    good = vm_run(filters.common.code, filters.common.n, &data, NULL) == ALLOW;
+  }
+  snprintf(name, sizeof name, "%s: what guests inherit lets them be confined", arch_name);
+  ok(good, name);
+  snprintf(name, sizeof name, "%s: and names no process", arch_name);
+  ok(filters.common.n_self == 0 && filters.rest.n_self == filters.whole.n_self, name);
+  snprintf(name, sizeof name, "%s: what is loaded for each is small (%u of %u)", arch_name,
+           filters.rest.n, filters.whole.n);
+  ok(filters.rest.n < filters.whole.n / 2, name);
+  free_all(&filters);
+}
+
 static void test_errors(void) {
   struct sbx_seccomp_options options = {.exec_fd = -2};
   struct sbx_seccomp filter;
@@ -432,6 +531,8 @@ int main(void) {
   test_foreign("aarch64", AARCH64);
   test_promises("x86_64", X86_64);
   test_promises("aarch64", AARCH64);
+  test_parts("x86_64", X86_64);
+  test_parts("aarch64", AARCH64);
   test_errors();
   return tap_done();
 }

@@ -22,6 +22,29 @@ t.test('isolation() and the metrics say how a guest came to be', async (t) => {
   t.equal((await run(t, handler('return 1;'), { runner: spawning })).metrics.startup, 'spawn');
 });
 
+t.test('bytes that are read and written are those of the guest', async (t) => {
+  const runner = forking(t, { execution: { concurrency: 4 } });
+  const dir = project(t, {
+    big: 'x'.repeat(1 << 20),
+    'handler.mjs': `import fs from 'node:fs';
+      export function handle(times) {
+        for (let i = 0; i < times; i++) fs.readFileSync(new URL('./big', import.meta.url));
+        return 'x'.repeat(times << 10);
+      }`,
+  });
+  const ref = { file: './handler.mjs', export: 'handle' };
+  const results = await Promise.all(
+    Array.from({ length: 12 }, (_, i) => runner.run(ref, i, { requestId: 'r', workdir: dir })),
+  );
+  for (const [i, { ok, metrics }] of results.entries()) {
+    t.ok(ok);
+    t.equal(metrics.readChars >> 20, i, `${i}: ${metrics.readChars} read`);
+    t.ok(metrics.writeChars >= i << 10, `${i}: ${metrics.writeChars} written`);
+    t.ok(metrics.writeChars < (i << 10) + 4096, 'and no more');
+    t.ok(metrics.readBytes >= 0 && metrics.writeBytes >= 0);
+  }
+});
+
 t.test('samples are those of the guest', async (t) => {
   const runner = forking(t, { monitoring: { sampleIntervalMs: 20 } });
   const { metrics } = await run(
