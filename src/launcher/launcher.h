@@ -49,6 +49,6 @@ void sbx_child_exec(struct sbx_guard_run *run, char **envp, pid_t init_pid)
  * user namespace, but already without the host's network and descriptors; or confined by all
  * guards, where it is to load foreign modules (`run->zygote`). */
 void sbx_child_exec_zygote(struct sbx_job *job, struct sbx_guard_run *run, char **argv,
-                           pid_t init_pid) __attribute__((noreturn));
+                           char **envp, pid_t init_pid) __attribute__((noreturn));
 
 #endif
