@@ -53,13 +53,15 @@ static void *draw_hint(void) {
   return address(hint & UINT64_C(0x3fffc0000000));
 }
 
-/* The variable is for this process alone: no guest is to see it, nor what it starts. */
+#define VARIABLE "LD_PRELOAD"
+
+/* It is for this process alone: no guest is to see it, nor what it starts. */
 static bool take_variable(void) {
-  char *value = getenv("LD_PRELOAD");
-  if (!value)
+  char *value = getenv(VARIABLE);
+  if (!value || unsetenv(VARIABLE) < 0)
     return false;
-  memset(value, 0, strlen(value));
-  return unsetenv("LD_PRELOAD") == 0;
+  memset(value - sizeof VARIABLE, 0, sizeof VARIABLE + strlen(value));
+  return true;
 }
 
 /* Its parts are to become one mapping where they are alike, which takes that they have their first
@@ -130,15 +132,8 @@ static void *map_in_arena(void *hint, size_t len, int prot, int flags, int fd, o
   return MAP_FAILED;
 }
 
-/* mmap(2) by both of its names, of which the headers may have one stand for the other. */
-EXPORT void *sbx_arena_mmap(void *hint, size_t len, int prot, int flags, int fd,
-                            off_t offset) __asm__("mmap") __attribute__((alias("map_in_arena")));
-EXPORT void *sbx_arena_mmap64(void *hint, size_t len, int prot, int flags, int fd,
-                              off_t offset) __asm__("mmap64")
-    __attribute__((alias("map_in_arena")));
-
 /* What is in the arena stays reserved, and is empty when it is given out again. */
-EXPORT int munmap(void *addr, size_t len) {
+static int unmap_in_arena(void *addr, size_t len) {
   uintptr_t at = (uintptr_t)addr;
   const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
   if (!base || at < base || at >= base + ARENA || len > base + ARENA - at)
@@ -153,6 +148,15 @@ EXPORT int munmap(void *addr, size_t len) {
   forget(at - base, at - base + len);
   return 0;
 }
+
+/* The headers may have one of mmap(2)'s names stand for the other. */
+EXPORT void *sbx_arena_mmap(void *hint, size_t len, int prot, int flags, int fd,
+                            off_t offset) __asm__("mmap") __attribute__((alias("map_in_arena")));
+EXPORT void *sbx_arena_mmap64(void *hint, size_t len, int prot, int flags, int fd,
+                              off_t offset) __asm__("mmap64")
+    __attribute__((alias("map_in_arena")));
+EXPORT int sbx_arena_munmap(void *addr, size_t len) __asm__("munmap")
+    __attribute__((alias("unmap_in_arena")));
 
 static bool is_dense(uintptr_t at, size_t page) {
   static unsigned char present[LARGE_PAGE / UNIT];
