@@ -63,8 +63,8 @@ static int place_descriptors(struct sbx_job *job, int *status_fd) {
   return rc < 0 ? rc : sbx_fd_close_range(status + 1, ~0U);
 }
 
-void sbx_child_exec_zygote(struct sbx_job *job, struct sbx_guard_run *run, char **argv,
-                           char **envp, pid_t init_pid) {
+void sbx_child_exec_zygote(struct sbx_job *job, struct sbx_guard_run *run, char **argv, char **envp,
+                           pid_t init_pid) {
   struct sbx_err err = {0};
   const struct sbx_policy *policy = job->policy;
   int status_fd = run->status_fd;

@@ -50,7 +50,7 @@ static void *draw_hint(void) {
   uintptr_t hint = 0;
   if (getrandom(&hint, sizeof hint, GRND_NONBLOCK) != (ssize_t)sizeof hint)
     return NULL;
-  return address(hint & UINT64_C(0x3fffc0000000));
+  return address(hint & UINT64_C(0x3fffffe00000));
 }
 
 #define VARIABLE "LD_PRELOAD"

@@ -61,7 +61,10 @@ t.test('heaps of guests and their workers grow, shrink and end in it', async (t)
     { runner },
   );
   t.ok(ok, error);
-  t.strictSame(data, Array.from({ length: 3 }, () => 3 * 12 * 120_000));
+  t.strictSame(
+    data,
+    Array.from({ length: 3 }, () => 3 * 12 * 120_000),
+  );
 });
 
 t.test('what ends a guest whose heap is full still does', async (t) => {
