@@ -65,7 +65,7 @@
       'sources': [
         'zygote/zygote.c', 'zygote/serve.c', 'zygote/guest.c', 'zygote/memory.c',
         'zygote/entropy.c', 'zygote/descriptors.c', 'zygote/ready.c',
-        'zygote/spares.c', 'zygote/study.c',
+        'zygote/spares.c', 'zygote/study.c', 'zygote/arena.c',
       ],
     },
     {

@@ -63,7 +63,7 @@ static int place_descriptors(struct sbx_job *job, int *status_fd) {
   return rc < 0 ? rc : sbx_fd_close_range(status + 1, ~0U);
 }
 
-void sbx_child_exec_zygote(struct sbx_job *job, struct sbx_guard_run *run, char **argv,
+void sbx_child_exec_zygote(struct sbx_job *job, struct sbx_guard_run *run, char **argv, char **envp,
                            pid_t init_pid) {
   struct sbx_err err = {0};
   const struct sbx_policy *policy = job->policy;
@@ -76,7 +76,7 @@ void sbx_child_exec_zygote(struct sbx_job *job, struct sbx_guard_run *run, char 
     sbx_err_set(&err, SBX_STAGE_FDS, -rc, "the zygote's descriptors: %s", strerror(-rc));
     fail(status_fd, &err);
   }
-  execve(policy->exec_path, argv, policy->env);
+  execve(policy->exec_path, argv, envp);
   sbx_err_set(&err, SBX_STAGE_EXEC, errno, "execve %.160s: %s", policy->exec_path, strerror(errno));
   fail(status_fd, &err);
 }

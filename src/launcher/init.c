@@ -193,7 +193,7 @@ static void supervise(struct init *s) {
 /* The policy's environment, with this run's TRACEPARENT instead of one that the host may have. */
 static void build_env(struct init *s) {
   char **env = s->job->policy->env;
-  const char *trace = s->job->args.traceparent; /* none for a zygote */
+  const char *trace = s->job->args.traceparent;
   static char entry[sizeof "TRACEPARENT=" + sizeof s->job->args.traceparent];
   size_t n = 0;
   s->envp = env;
@@ -227,6 +227,28 @@ static void build_zygote_argv(struct init *s) {
   for (char *const *grant = s->run.grants; *grant; grant++)
     if (**grant == SBX_VIEW_PRELOAD)
       s->zygote_argv[n++] = *grant + 1;
+}
+
+/* The module has the runtime's heap lie in one place (zygote/arena.c), for which it has to be there
+ * before the runtime. The loader takes some characters of a path for its own, and tells of files it
+ * does not find: without the variable the heap is where the runtime puts it. */
+static void build_zygote_env(struct init *s) {
+  char *const *argv = s->job->policy->zygote_argv;
+  char **env = s->job->policy->env;
+  size_t n = 0, last = 0;
+  while (argv[last + 1])
+    last++;
+  while (env[n])
+    n++;
+  s->envp = env;
+  if (strpbrk(argv[last], " :$"))
+    return;
+  char *entry;
+  s->envp = calloc(n + 2, sizeof *s->envp);
+  if (!s->envp || asprintf(&entry, "LD_PRELOAD=%s", argv[last]) < 0)
+    fail(s, SBX_STAGE_FORK, "environment");
+  memcpy(s->envp, env, n * sizeof *env);
+  s->envp[n] = entry;
 }
 
 /* What has to be done before there is a guest, and what may fail then. */
@@ -265,7 +287,7 @@ static void prepare_guest(struct init *s) {
 static void __attribute__((noreturn)) become(struct init *s, int status_fd, pid_t self) {
   s->run.status_fd = status_fd;
   if (s->job->zygote_fd >= 0)
-    sbx_child_exec_zygote(s->job, &s->run, s->zygote_argv, self);
+    sbx_child_exec_zygote(s->job, &s->run, s->zygote_argv, s->envp, self);
   sbx_child_exec(&s->run, s->envp, self);
 }
 
@@ -273,7 +295,10 @@ static void start_guest(struct init *s) {
   struct sbx_job *job = s->job;
   int status[2];
   sigset_t chld;
-  build_env(s);
+  if (job->zygote_fd >= 0)
+    build_zygote_env(s);
+  else
+    build_env(s);
   sigemptyset(&chld);
   sigaddset(&chld, SIGCHLD); /* Blocked since the launcher's start. */
   s->signal_fd = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);

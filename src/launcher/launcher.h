@@ -48,7 +48,7 @@ void sbx_child_exec(struct sbx_guard_run *run, char **envp, pid_t init_pid)
 /* Becomes the zygote, in the same way: trusted, so that it keeps its capabilities inside of the
  * user namespace, but already without the host's network and descriptors; or confined by all
  * guards, where it is to load foreign modules (`run->zygote`). */
-void sbx_child_exec_zygote(struct sbx_job *job, struct sbx_guard_run *run, char **argv,
+void sbx_child_exec_zygote(struct sbx_job *job, struct sbx_guard_run *run, char **argv, char **envp,
                            pid_t init_pid) __attribute__((noreturn));
 
 #endif

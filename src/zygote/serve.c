@@ -287,6 +287,7 @@ static int prepare(struct sbx_zygote *z, struct sbx_err *err) {
   if (rc == -EBADF && z->policy.preload_ms > 0)
     return sbx_err_set(err, SBX_STAGE_PRELOAD, EBADF,
                        "execution.preload left a file or a socket open, which guests cannot share");
+  sbx_arena_settle();
   if (rc == 0)
     rc = sbx_proc_mem(getpid(), &mem);
   if (rc < 0)

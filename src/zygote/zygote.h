@@ -135,6 +135,10 @@ int sbx_zygote_share_memory(struct sbx_err *err);
 void sbx_zygote_forget_code(void);
 void sbx_zygote_fill_heap(void);
 
+/* arena.c: in the zygote, before it shares its memory: V8's heap lies in one place by then, and is
+ * put on large pages where most of one is in use. */
+void sbx_arena_settle(void);
+
 /* Calls `visit` for each mapping, until it returns less than 0. Returns that, 0 or -errno. What the
  * kernel itself put there, [vvar] and the like, is left out where its line is another. */
 int sbx_each_mapping(int (*visit)(const struct sbx_mapping *at, void *context), void *context);
