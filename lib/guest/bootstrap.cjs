@@ -16,7 +16,7 @@ const { loadHandlerFile, pickExport, resolveHandlerFile } = require('./resolve.c
 const { toText } = require('./text.cjs');
 
 const { TYPE, PHASE, byteLength, mark, markNext, parse, readAhead, receive } = frames;
-const { receiveInput, sendFrame, sendLong, sendPiece, sendText, stringify } = frames;
+const { receiveInput, sendFrame, sendPiece, sendText, stringify } = frames;
 const { describe, encodeFailure, failure, isOutOfMemory, isStream, messageOf, read } = errors;
 const listenerCount = process.listenerCount.bind(process);
 /** @type {(code: number) => void} */
@@ -81,7 +81,7 @@ function succeed(result, { limit, inPieces }, encode) {
     // Where pieces belong to is no part of the result.
     const bytes = budget.used > 0 ? budget.used : length;
     if (bytes > limit) return sendText(TYPE.ERROR, encodeFailure(tooLarge(limit, bytes)));
-    return sendLong(TYPE.RESULT, text ?? '', length);
+    return sendText(TYPE.RESULT, text ?? '', length);
   });
 }
 
@@ -233,7 +233,7 @@ async function run(exit) {
   debugging = undefined;
   client = undefined;
   readAhead();
-  const request = parse(receive(TYPE.REQUEST).toString());
+  const request = parse(toText(receive(TYPE.REQUEST)));
   const readInput = takeInput();
   try {
     const codec = request.serialization === 'advanced' ? await loadAdvanced() : undefined;

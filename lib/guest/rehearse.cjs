@@ -4,6 +4,7 @@
 
 const { TYPE } = require('./frames.cjs');
 const { Joiner, split, write } = require('./pieces.cjs');
+const { makeRequest } = require('./request.cjs');
 
 const HEADER = 8;
 
@@ -18,7 +19,7 @@ function frame(type, payload) {
 
 /** @param {string} file */
 function messages(file) {
-  const request = {
+  const request = makeRequest({
     file: `./${file}`,
     root: __dirname,
     export: 'handle',
@@ -28,11 +29,7 @@ function messages(file) {
     timeoutMs: 1000,
     serialization: 'json',
     maxResultBytes: 1024,
-    inPieces: true,
-    traces: false,
-    traceId: null,
-    spanId: null,
-  };
+  });
   return Buffer.concat([
     frame(TYPE.REQUEST, Buffer.from(JSON.stringify(request))),
     frame(TYPE.INPUT, Buffer.from('{"rehearsal":[1,"2"]}')),

@@ -12,6 +12,8 @@ const { rehearse, rehearsePieces } = require('./rehearse.cjs');
 require('./host.cjs');
 require('./inbox.cjs');
 require('node:net');
+// What many handlers begin with.
+require('node:crypto').randomFillSync(new Uint32Array(4));
 // For those whose connections go by rules.
 if (process.execArgv.includes('--require')) require('./lookup.cjs');
 
@@ -21,7 +23,7 @@ const [, , moduleFile, root, ...preloads] = process.argv;
 const native = require(moduleFile);
 
 const restartClocks = replaceClocks();
-const { random, seed } = createRandom();
+const { random, seed } = createRandom(native.fillRandom);
 
 /**
  * What the runtime took note of when the zygote started is not so in a guest.
@@ -30,10 +32,9 @@ const { random, seed } = createRandom();
 function become(pid) {
   seed();
   defineProperty(process, 'pid', { configurable: true, enumerable: true, value: pid });
-  begin();
 }
 
-/** Nor is what it took note of while it waited for its run. */
+/** Nor are its clocks, which begin with the run, and the directory. */
 function begin() {
   restartClock();
   restartClocks();
@@ -103,10 +104,12 @@ async function start() {
   rehearsePieces();
   if (preloads.length > 0) await require('./loaded.cjs').preload(native, root, preloads);
   become(process.pid);
+  begin();
   collectGarbage();
   native.forgetCode();
   await rehearse(native, run, 1);
   become(process.pid);
+  begin();
   // Nothing is to be done by a guest that was put off here.
   await new Promise((resolve) => {
     setImmediate(resolve);
@@ -114,6 +117,7 @@ async function start() {
   const pid = native.serve();
   become(pid || process.pid);
   if (pid === 0) {
+    begin();
     await rehearse(native, run, 1);
     native.study();
   }

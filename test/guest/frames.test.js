@@ -9,9 +9,9 @@ const execPath = process.env.SBX_TEST_NODE ?? process.execPath;
 
 /** @param {string} expression a text @returns {Promise<Buffer>} the frame */
 async function written(expression) {
-  const script = `const { byteLength, sendLong } = require(${JSON.stringify(frames)});
+  const script = `const { byteLength, sendText } = require(${JSON.stringify(frames)});
     const text = ${expression};
-    sendLong(21, text, byteLength(text));`;
+    sendText(21, text, byteLength(text));`;
   const child = spawn('/usr/bin/env', ['-i', execPath, '-e', script], {
     stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
   });
