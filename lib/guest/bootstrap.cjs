@@ -224,8 +224,9 @@ function prepare() {
 /**
  * Reads a request and does what it says.
  * @param {(code: number) => void} exit what ends the process at once
+ * @param {boolean} [isFork] the host knows when a fork was ready: it is told with what comes next
  */
-async function run(exit) {
+async function run(exit, isFork = false) {
   leave = exit;
   pid = process.pid;
   phase = 'load';
@@ -242,7 +243,7 @@ async function run(exit) {
     for (const name of Object.keys(request.env)) process.env[name] = request.env[name];
     const file = resolveHandlerFile(request.file, request.root);
     process.argv = [process.execPath, file];
-    mark(PHASE.BOOT);
+    (isFork ? markNext : mark)(PHASE.BOOT);
     if (request.debug) {
       debugging = await require('./debug.cjs').begin(request.debug, file, request.timeoutMs);
     }

@@ -38,7 +38,7 @@ function messages(file) {
 
 /**
  * @param {any} native the zygote's module
- * @param {(exit: () => void) => Promise<void>} run
+ * @param {(exit: () => void, isFork: boolean) => Promise<void>} run
  * @param {number} times
  */
 async function rehearse(native, run, times) {
@@ -46,7 +46,7 @@ async function rehearse(native, run, times) {
     for (const file of ['warm-handler.cjs', 'warm-handler.mjs']) {
       native.rehearse(messages(file));
       try {
-        await run(() => {});
+        await run(() => {}, true);
       } finally {
         native.rehearsed();
       }

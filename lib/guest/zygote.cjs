@@ -3,6 +3,11 @@
 // needs, and forks one for each run: serve() blocks here and returns in each guest. No foreign code
 // runs before that, but for what execution.preload names; by then the process is confined.
 
+const { setFlagsFromString } = require('node:v8');
+// What is called from here on is to find what it learned of objects in each guest, however seldom it is
+// called; by default V8 waits until that pays.
+setFlagsFromString('--no-lazy-feedback-allocation');
+
 const { prepare, run } = require('./bootstrap.cjs');
 const { replaceClocks } = require('./clock.cjs');
 const { restartClock } = require('./frames.cjs');
@@ -82,7 +87,6 @@ function endLikeAFork() {
 
 /** What is garbage now would be copied by every guest that collects it. */
 function collectGarbage() {
-  const { setFlagsFromString } = require('node:v8');
   setFlagsFromString('--expose-gc');
   const gc = require('node:vm').runInNewContext('gc');
   setFlagsFromString('--no-expose-gc');
@@ -110,6 +114,7 @@ async function start() {
   await rehearse(native, run, 1);
   become(process.pid);
   begin();
+  setFlagsFromString('--lazy-feedback-allocation'); // A handler is as V8 would have it.
   // Nothing is to be done by a guest that was put off here.
   await new Promise((resolve) => {
     setImmediate(resolve);
@@ -123,7 +128,7 @@ async function start() {
   }
   native.awaitRun();
   begin();
-  await run(native.exit);
+  await run(native.exit, true);
 }
 
 start();
