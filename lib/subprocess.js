@@ -139,7 +139,10 @@ export class Subprocess {
     run.network = outcome.network;
     noteOutcome(job.seen, outcome, run);
     run.session?.end();
-    outcome.marks = boundMarks(outcome.marks, { ...times, forkedAt: run.fork ? outcome.startedAt : 0 });
+    outcome.marks = boundMarks(outcome.marks, {
+      ...times,
+      forkedAt: run.fork ? outcome.startedAt : 0,
+    });
     const result = toResult(outcome, run);
     this.#startups.learn(job.request, run, outcome, result, binding.zygote);
     if (outcome.kind === 'launcher-lost' && !result.ok)

@@ -6,7 +6,13 @@
 /** @param {Record<string, any>} fields what is left out is what a rehearsal does without */
 function makeRequest(fields) {
   const { host = [], maxHostCalls = 0, maxMessageBytes = 0, lookups = false } = fields;
-  const { traces = false, traceId = null, spanId = null, carrier = {}, structured = false } = fields;
+  const {
+    traces = false,
+    traceId = null,
+    spanId = null,
+    carrier = {},
+    structured = false,
+  } = fields;
   return {
     file: fields.file,
     root: fields.root,
