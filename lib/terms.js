@@ -163,6 +163,7 @@ export class Terms {
     const { execution, monitoring, permissions, serialization } = this.#config;
     const body = makeRequest({
       file: request.file,
+      found: request.found,
       root: request.root,
       export: request.export,
       ctx: request.fields,

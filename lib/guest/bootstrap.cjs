@@ -12,7 +12,7 @@ const { createContext } = require('./context.cjs');
 const { watchExits } = require('./exits.cjs');
 const { divertLevels, levelConsole } = require('./log.cjs');
 const pieces = require('./pieces.cjs');
-const { loadHandlerFile, pickExport, resolveHandlerFile } = require('./resolve.cjs');
+const { loadHandlerFile, locateHandlerFile, pickExport } = require('./resolve.cjs');
 const { toText } = require('./text.cjs');
 
 const { TYPE, PHASE, byteLength, mark, markNext, parse, readAhead, receive } = frames;
@@ -241,14 +241,15 @@ async function run(exit, isFork = false) {
     const input = readInput(codec?.decode ?? parse);
     if (request.lookups) require('./lookup.cjs').installInGuest();
     for (const name of Object.keys(request.env)) process.env[name] = request.env[name];
-    const file = resolveHandlerFile(request.file, request.root);
+    const located = locateHandlerFile(request);
+    const { file } = located;
     process.argv = [process.execPath, file];
     (isFork ? markNext : mark)(PHASE.BOOT);
     if (request.debug) {
       debugging = await require('./debug.cjs').begin(request.debug, file, request.timeoutMs);
     }
 
-    const loaded = loadHandlerFile(file);
+    const loaded = loadHandlerFile(located);
     const namespace = loaded.pending === undefined ? loaded.namespace : await loaded.pending;
     const handler = pickExport(namespace, request.export);
     const connect = () => (client ??= createHostClient(request, codec));

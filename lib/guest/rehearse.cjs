@@ -21,6 +21,7 @@ function frame(type, payload) {
 function messages(file) {
   const request = makeRequest({
     file: `./${file}`,
+    found: `${__dirname}/${file}`,
     root: __dirname,
     export: 'handle',
     ctx: { requestId: 'rehearsal', workdir: __dirname },

@@ -15,6 +15,7 @@ function makeRequest(fields) {
   } = fields;
   return {
     file: fields.file,
+    found: fields.found ?? null,
     root: fields.root,
     export: fields.export,
     ctx: fields.ctx,
