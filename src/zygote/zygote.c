@@ -81,8 +81,7 @@ static napi_value fill_random(napi_env env, napi_callback_info info) {
   napi_typedarray_type type;
   void *words = NULL;
   napi_get_cb_info(env, info, &argc, &arg, NULL, NULL);
-  if (argc < 1 ||
-      napi_get_typedarray_info(env, arg, &type, &len, &words, NULL, NULL) != napi_ok ||
+  if (argc < 1 || napi_get_typedarray_info(env, arg, &type, &len, &words, NULL, NULL) != napi_ok ||
       type != napi_uint32_array)
     napi_throw_type_error(env, "ERR_SBX_ZYGOTE", "fillRandom() takes a Uint32Array");
   else if (sbx_zygote_random(words, len * sizeof(uint32_t)) < 0)
