@@ -278,18 +278,20 @@ export function crashed(why, details) {
 }
 
 /**
- * The guest's word for when its phases ended, made to lie within the run and in order.
+ * The guest's word for when its phases ended, made to lie within the run and in order. A fork that ended
+ * while it loaded its handler may not have said that it was ready, which it is from the start.
  *
  * @param {{ boot: number, load: number, execute: number }} marks epoch ms; 0 for what never came
- * @param {{ begunAt: number, endedAt: number }} times epoch ms
+ * @param {{ begunAt: number, endedAt: number, forkedAt: number }} times epoch ms; `forkedAt` 0: it is
+ *   no fork, or never was
  */
-export function boundMarks({ boot, load, execute }, { begunAt, endedAt }) {
+export function boundMarks({ boot, load, execute }, { begunAt, endedAt, forkedAt }) {
   let earliest = begunAt;
   const bound = (/** @type {number} */ mark) => {
     if (mark > 0) earliest = Math.min(Math.max(mark, earliest), Math.max(endedAt, earliest));
     return mark > 0 ? earliest : 0;
   };
-  return { boot: bound(boot), load: bound(load), execute: bound(execute) };
+  return { boot: bound(boot || forkedAt), load: bound(load), execute: bound(execute) };
 }
 
 /**

@@ -16,6 +16,7 @@ const HOST_FIELDS = new Set(['signal', 'onLog', 'onInspector', 'onProgress']);
 /**
  * @typedef {object} Request
  * @property {string} file
+ * @property {string} [found] where `file` is, absolute, once it was looked for and is there
  * @property {string} export
  * @property {string} root what `file` is relative to
  * @property {string} workdir absolute

@@ -52,8 +52,9 @@ export class Startups {
    * @returns {Plan}
    */
   plan(request, startup, forks, zygote) {
-    const { file, workdir, pluginRoot, outdir, root } = request;
-    const own = handlerGrants({ file, workdir, pluginRoot, outdir, writable: this.#writable });
+    const { file, found, workdir, pluginRoot, outdir, root } = request;
+    const writable = this.#writable;
+    const own = handlerGrants({ file, found, workdir, pluginRoot, outdir, writable });
     if (this.#names.length === 0) {
       const pays = forks && !this.#history.isLong(handlerKey(request));
       return { fork: startup === 'fork' || (startup === 'auto' && pays), grants: own };

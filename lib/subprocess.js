@@ -114,7 +114,7 @@ export class Subprocess {
     const begunAt = now();
     const { binding, problem } = loadBinding();
     if (!binding) return failed(failure('UNSUPPORTED_PLATFORM', String(problem)));
-    const absent = findNoHandler(job.request);
+    const absent = findHandler(job.request);
     if (absent) return failed(absent);
     const { broken, failure: launcherFailure } = this.#terms.confine(binding.launcher);
     if (launcherFailure)
@@ -139,7 +139,10 @@ export class Subprocess {
     run.network = outcome.network;
     noteOutcome(job.seen, outcome, run);
     run.session?.end();
-    outcome.marks = boundMarks(outcome.marks, times);
+    outcome.marks = boundMarks(outcome.marks, {
+      ...times,
+      forkedAt: run.fork ? outcome.startedAt : 0,
+    });
     const result = toResult(outcome, run);
     this.#startups.learn(job.request, run, outcome, result, binding.zygote);
     if (outcome.kind === 'launcher-lost' && !result.ok)
@@ -423,17 +426,19 @@ export class Subprocess {
 }
 
 /**
- * A handler that is not there needs no process to say so, and the guest, which sees nothing of where
- * it was looked for, could not say why.
+ * Notes where the handler's file is. One that is not there needs no process to say so, and the guest, which
+ * sees nothing of where it was looked for, could not say why.
  *
  * @param {import('./request.js').Request} request
+ * @returns {import('./errors.js').SandboxError | undefined}
  */
-function findNoHandler({ file, root, workdir }) {
-  if (!fs.statSync(workdir, { throwIfNoEntry: false })?.isDirectory()) return undefined;
+function findHandler(request) {
+  const { file, root, workdir } = request;
   try {
-    guestResolve.resolveHandlerFile(file, root);
+    request.found = guestResolve.resolveHandlerFile(file, root);
     return undefined;
   } catch (error) {
+    if (!fs.statSync(workdir, { throwIfNoEntry: false })?.isDirectory()) return undefined;
     const { message, details } = /** @type {any} */ (error);
     return failure('HANDLER_NOT_FOUND', message, details);
   }

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { PERMIT, USE, goesByRules, planConfinement } from './confinement.js';
 import { debugRequest } from './debug.js';
 import { chooseEnvironment, resolveOverTcp } from './environment.js';
+import guestRequest from './guest/request.cjs';
 import { hostFunctions } from './host.js';
 import { memoryLimits } from './memory.js';
 import { mainFile, programFor } from './program.js';
@@ -12,6 +13,7 @@ import { SPARES_AUTO, zygoteArgv } from './startup.js';
 import { MAX_TIMER_MS } from './timers.js';
 import { configGrants, runtimeFlags, runtimeGrants } from './view.js';
 
+const { makeRequest } = guestRequest;
 const MIB = 2 ** 20;
 const preload = fileURLToPath(new URL('./guest/preload.cjs', import.meta.url));
 /** Processes and threads that a zygote may have for each guest that there may be, and for itself. */
@@ -159,8 +161,9 @@ export class Terms {
    */
   options({ request, trace, logs }, { fork, grants }, plan) {
     const { execution, monitoring, permissions, serialization } = this.#config;
-    const body = {
+    const body = makeRequest({
       file: request.file,
+      found: request.found,
       root: request.root,
       export: request.export,
       ctx: request.fields,
@@ -169,7 +172,6 @@ export class Terms {
       timeoutMs: execution.timeoutMs,
       serialization,
       maxResultBytes: execution.maxResultBytes,
-      inPieces: serialization === 'json',
       host: [...this.functions.keys()],
       maxHostCalls: execution.maxHostCalls,
       maxMessageBytes: execution.maxMessageBytes,
@@ -179,8 +181,7 @@ export class Terms {
       spanId: trace.handlerParent,
       carrier: trace.carrier,
       structured: logs.structured,
-      ...(plan && { debug: debugRequest(plan) }),
-    };
+    });
     return {
       workdir: request.workdir,
       grants,
@@ -190,7 +191,7 @@ export class Terms {
       ...(!fork && { program: this.program.take() }),
       collectLogs: monitoring.collectLogs || logs.live,
       logRows: logs.structured,
-      request: Buffer.from(JSON.stringify(body)),
+      request: Buffer.from(JSON.stringify(plan ? { ...body, debug: debugRequest(plan) } : body)),
       input: request.bulk ? undefined : takeInput(request),
       maxMessageBytes: execution.maxMessageBytes,
     };

@@ -148,6 +148,7 @@ const MAX_PACKAGES = 1_000;
  *
  * @param {object} request
  * @param {string} request.file of the handler, absolute or relative to `pluginRoot ?? workdir`
+ * @param {string} [request.found] where that is, when it has been looked for
  * @param {string} request.workdir absolute
  * @param {string} [request.pluginRoot] where the handler's own code ends
  * @param {string} [request.outdir] to be written to, when it exists
@@ -155,13 +156,13 @@ const MAX_PACKAGES = 1_000;
  *   unless they are read-only
  * @returns {string[]}
  */
-export function handlerGrants({ file, workdir, pluginRoot, outdir, writable = [] }) {
+export function handlerGrants({ file, found, workdir, pluginRoot, outdir, writable = [] }) {
   const root = path.resolve(workdir, pluginRoot ?? '');
   const out = outdir === undefined ? undefined : path.resolve(workdir, outdir);
   const output = out === undefined || isWithinAny(out, writable) ? [] : [`o${out}`];
   let asked;
   try {
-    asked = guestResolve.resolveHandlerFile(file, root);
+    asked = found ?? guestResolve.resolveHandlerFile(file, root);
   } catch {
     return output;
   }

@@ -1,7 +1,7 @@
 // How reports become results: the cases that no real run provokes at will.
 import t from 'tap';
 import { parseConfig } from '../lib/config.js';
-import { toResult } from '../lib/outcome.js';
+import { boundMarks, toResult } from '../lib/outcome.js';
 
 const config = parseConfig({ execution: { memoryMb: 100, cpuMs: 9 } });
 
@@ -80,4 +80,16 @@ t.test('what a guest sends is not believed', async (t) => {
   t.equal(codeOf({ error: json({ code: 'RESULT_TOO_LARGE' }) }), 'RESULT_TOO_LARGE');
   t.equal(codeOf({ notice: Buffer.from('noise'), exitCode: 3 }), 'HANDLER_EXIT');
   t.equal(codeOf({ notice: json(null), exitCode: 3 }), 'HANDLER_EXIT');
+});
+
+t.test('a fork that ended while it loaded was ready when it began', async (t) => {
+  const none = { boot: 0, load: 0, execute: 0 };
+  const times = { begunAt: 100, endedAt: 200, forkedAt: 130 };
+  t.same(boundMarks(none, times), { ...none, boot: 130 });
+  t.same(boundMarks(none, { ...times, forkedAt: 0 }), none, 'it says nothing of others');
+  t.same(
+    boundMarks({ ...none, boot: 140 }, times),
+    { ...none, boot: 140 },
+    'its own word is finer',
+  );
 });

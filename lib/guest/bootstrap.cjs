@@ -12,11 +12,11 @@ const { createContext } = require('./context.cjs');
 const { watchExits } = require('./exits.cjs');
 const { divertLevels, levelConsole } = require('./log.cjs');
 const pieces = require('./pieces.cjs');
-const { loadHandlerFile, pickExport, resolveHandlerFile } = require('./resolve.cjs');
+const { loadHandlerFile, locateHandlerFile, pickExport } = require('./resolve.cjs');
 const { toText } = require('./text.cjs');
 
 const { TYPE, PHASE, byteLength, mark, markNext, parse, readAhead, receive } = frames;
-const { receiveInput, sendFrame, sendLong, sendPiece, sendText, stringify } = frames;
+const { receiveInput, sendFrame, sendPiece, sendText, stringify } = frames;
 const { describe, encodeFailure, failure, isOutOfMemory, isStream, messageOf, read } = errors;
 const listenerCount = process.listenerCount.bind(process);
 /** @type {(code: number) => void} */
@@ -81,7 +81,7 @@ function succeed(result, { limit, inPieces }, encode) {
     // Where pieces belong to is no part of the result.
     const bytes = budget.used > 0 ? budget.used : length;
     if (bytes > limit) return sendText(TYPE.ERROR, encodeFailure(tooLarge(limit, bytes)));
-    return sendLong(TYPE.RESULT, text ?? '', length);
+    return sendText(TYPE.RESULT, text ?? '', length);
   });
 }
 
@@ -224,8 +224,9 @@ function prepare() {
 /**
  * Reads a request and does what it says.
  * @param {(code: number) => void} exit what ends the process at once
+ * @param {boolean} [isFork] the host knows when a fork was ready: it is told with what comes next
  */
-async function run(exit) {
+async function run(exit, isFork = false) {
   leave = exit;
   pid = process.pid;
   phase = 'load';
@@ -233,21 +234,22 @@ async function run(exit) {
   debugging = undefined;
   client = undefined;
   readAhead();
-  const request = parse(receive(TYPE.REQUEST).toString());
+  const request = parse(toText(receive(TYPE.REQUEST)));
   const readInput = takeInput();
   try {
     const codec = request.serialization === 'advanced' ? await loadAdvanced() : undefined;
     const input = readInput(codec?.decode ?? parse);
     if (request.lookups) require('./lookup.cjs').installInGuest();
     for (const name of Object.keys(request.env)) process.env[name] = request.env[name];
-    const file = resolveHandlerFile(request.file, request.root);
+    const located = locateHandlerFile(request);
+    const { file } = located;
     process.argv = [process.execPath, file];
-    mark(PHASE.BOOT);
+    (isFork ? markNext : mark)(PHASE.BOOT);
     if (request.debug) {
       debugging = await require('./debug.cjs').begin(request.debug, file, request.timeoutMs);
     }
 
-    const loaded = loadHandlerFile(file);
+    const loaded = loadHandlerFile(located);
     const namespace = loaded.pending === undefined ? loaded.namespace : await loaded.pending;
     const handler = pickExport(namespace, request.export);
     const connect = () => (client ??= createHostClient(request, codec));

@@ -17,7 +17,6 @@ function replace(target, name, field) {
  */
 function replaceClocks() {
   let born = 0;
-  let before = 0;
   const { timeOrigin } = performance;
   const prototype = getPrototypeOf(performance);
   const { now, mark, measure } = prototype;
@@ -39,11 +38,9 @@ function replaceClocks() {
       return apply(measure, this, [name, { start: start ?? 0, end: end ?? since() }]);
     },
   });
-  const { uptime } = process;
-  process.uptime = () => uptime() - before;
+  process.uptime = () => since() / 1e3;
   return () => {
     born = apply(now, performance, []);
-    before = uptime();
   };
 }
 

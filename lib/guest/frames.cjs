@@ -8,7 +8,6 @@ const { readSync, writeSync } = fs;
 const { stringify, parse } = JSON;
 const { min } = Math;
 const { byteLength, allocUnsafeSlow } = Buffer;
-const fromString = Buffer.from;
 const call = Function.prototype.call;
 /** @type {(text: string, from: number, to: number) => string} */
 const slice = call.bind(String.prototype.slice);
@@ -28,12 +27,12 @@ const { hrtime } = process;
 const today = Date.now;
 // Half a millisecond is what Date.now() cuts off on average.
 let epoch = today() + 0.5;
-let origin = hrtime();
+let [originSeconds, originNanos] = hrtime();
 
 const FD = 3;
 const VERSION = 1;
 const HEADER = 8;
-// Below this, copying costs less than a second write.
+// Up to this, copying costs less than a second write.
 const SMALL = 16 << 10;
 const AHEAD = 2 << 10;
 /** Characters of a long text at a time: few enough to stay in the processor's cache. */
@@ -57,25 +56,30 @@ const TYPE = Object.freeze({
 });
 const PHASE = Object.freeze({ BOOT: 1, LOAD: 2, EXECUTE: 3 });
 
+/** Milliseconds since the clock was started. */
+function elapsed() {
+  // What is subtracted here need not be checked by it.
+  const [seconds, nanos] = hrtime();
+  return (seconds - originSeconds) * 1e3 + (nanos - originNanos) / 1e6;
+}
+
 /**
  * Epoch milliseconds, finer than Date.now() and on a clock that never steps back. (Node.js loads
  * `performance` on demand, which takes more than a millisecond.)
  */
 function now() {
-  const since = hrtime(origin);
-  return epoch + since[0] * 1e3 + since[1] / 1e6;
+  return epoch + elapsed();
 }
 
 /** A guest that was forked just now counts from here. */
 function restartClock() {
   epoch = today() + 0.5;
-  origin = hrtime();
+  [originSeconds, originNanos] = hrtime();
 }
 
 /** Seconds since the clock was started, which is when the guest was, but for the start of Node.js. */
 function age() {
-  const since = hrtime(origin);
-  return since[0] + since[1] / 1e9;
+  return elapsed() / 1e3;
 }
 
 /** Set by inbox.cjs, which reads without blocking. @type {((block: boolean) => void) | undefined} */
@@ -139,34 +143,39 @@ function readAhead() {
   moveAll(take, AHEAD);
 }
 
-/** @param {number} length @param {Buffer} [bytes] where they are put */
-function readExactly(length, bytes = allocUnsafeSlow(length)) {
+/**
+ * @param {number} length @param {Buffer} [bytes] where they are put; left out, what was read ahead is
+ *   shown where it is
+ */
+function readExactly(length, bytes) {
   const known = min(length, aheadEnd - aheadAt);
-  for (let i = 0; i < known; i++) bytes[i] = ahead[aheadAt++];
+  if (bytes === undefined && known === length) return ahead.subarray(aheadAt, (aheadAt += length));
+  const place = bytes ?? allocUnsafeSlow(length);
+  for (let i = 0; i < known; i++) place[i] = ahead[aheadAt++];
   if (known < length)
-    moveAll((at, count) => readSync(FD, bytes, known + at, count, null), length - known);
-  return bytes;
+    moveAll((at, count) => readSync(FD, place, known + at, count, null), length - known);
+  return place;
 }
 
-/** A frame that goes with the one after it. @type {Buffer | undefined} */
-let held;
+/**
+ * Where short frames are put together, always at the same place: memory that is new costs more than what
+ * is put there.
+ */
+const room = allocUnsafeSlow(SMALL);
+/** Bytes of frames that go with the one after them. */
+let held = 0;
+
+/** Writes what is in the room, and `more` bytes behind it. @param {number} more */
+function writeRoom(more) {
+  const length = held + more;
+  held = 0;
+  moveAll((at, count) => writeSync(FD, room, at, count), length);
+}
 
 /** @param {Uint8Array} bytes @param {number} length */
 function writeExactly(bytes, length) {
-  const before = held;
-  held = undefined;
-  if (before !== undefined && length <= SMALL) return writeBoth(before, bytes, length);
-  if (before !== undefined) writeExactly(before, before.length);
+  if (held > 0) writeRoom(0);
   moveAll((at, count) => writeSync(FD, bytes, at, count), length);
-  return undefined;
-}
-
-/** @param {Buffer} before @param {Uint8Array} bytes @param {number} length */
-function writeBoth(before, bytes, length) {
-  const room = allocUnsafeSlow(before.length + length);
-  for (let i = 0; i < before.length; i++) room[i] = before[i];
-  for (let i = 0; i < length; i++) room[before.length + i] = bytes[i];
-  writeExactly(room, room.length);
 }
 
 /** @param {number} type @param {Buffer} header */
@@ -193,33 +202,40 @@ function receive(type) {
 function receiveInput(take) {
   const header = readExactly(HEADER);
   /** @type {Buffer | undefined} */
-  let room;
+  let place;
   for (; header[5] === TYPE.INPUT_PIECE; readExactly(HEADER, header)) {
     check(TYPE.INPUT_PIECE, header);
     const length = header.readUInt32LE(0);
     if (length > PIECE) take(readExactly(length));
-    else take(readExactly(length, (room ??= allocUnsafeSlow(PIECE))).subarray(0, length));
+    else take(readExactly(length, (place ??= allocUnsafeSlow(PIECE))).subarray(0, length));
   }
   check(TYPE.INPUT, header);
   return readExactly(header.readUInt32LE(0));
 }
 
-/** @param {number} type @param {number} length @param {number} [room] bytes, the header being the first */
-function header(type, length, room = HEADER) {
-  return putHeader(allocUnsafeSlow(room), type, length);
+/** @param {Buffer} head @param {number} at @param {number} type @param {number} length */
+function putHeader(head, at, type, length) {
+  head[at] = length;
+  head[at + 1] = length >>> 8;
+  head[at + 2] = length >>> 16;
+  head[at + 3] = length >>> 24;
+  head[at + 4] = VERSION;
+  head[at + 5] = type;
+  head[at + 6] = 0;
+  head[at + 7] = 0;
 }
 
-/** @param {Buffer} head @param {number} type @param {number} length */
-function putHeader(head, type, length) {
-  head[0] = length;
-  head[1] = length >>> 8;
-  head[2] = length >>> 16;
-  head[3] = length >>> 24;
-  head[4] = VERSION;
-  head[5] = type;
-  head[6] = 0;
-  head[7] = 0;
-  return head;
+/**
+ * Begins a frame in the room.
+ * @param {number} type @param {number} length
+ * @returns {number} where its payload belongs; 0: it is too long, and its header is written
+ */
+function begin(type, length) {
+  if (held + HEADER + length > SMALL && held > 0) writeRoom(0);
+  putHeader(room, held, type, length);
+  if (HEADER + length <= SMALL) return held + HEADER;
+  writeRoom(HEADER);
+  return 0;
 }
 
 /**
@@ -227,15 +243,10 @@ function putHeader(head, type, length) {
  * @param {number} type @param {Uint8Array} payload @param {number} length
  */
 function send(type, payload, length) {
-  const joined = length <= SMALL;
-  const head = header(type, length, joined ? HEADER + length : HEADER);
-  if (joined) {
-    for (let i = 0; i < length; i++) head[HEADER + i] = payload[i];
-    writeExactly(head, HEADER + length);
-    return;
-  }
-  writeExactly(head, HEADER);
-  writeExactly(payload, length);
+  const at = begin(type, length);
+  if (at === 0) return writeExactly(payload, length);
+  for (let i = 0; i < length; i++) room[at + i] = payload[i];
+  return writeRoom(HEADER + length);
 }
 
 /**
@@ -251,28 +262,33 @@ function sendFrame(type, frame) {
 /**
  * Writes one frame that holds a text, which may be long: it becomes bytes piece by piece, all in the
  * same place, since memory that was never used before costs more than the copying.
- * @param {number} type @param {string} text @param {number} length of the text in UTF-8
+ * @param {number} type @param {string} text @param {number} [length] of the text in UTF-8
  */
-function sendLong(type, text, length) {
-  if (length <= SMALL) return sendText(type, text);
-  writeExactly(header(type, length), HEADER);
-  writeText(text, length);
-  return undefined;
+function sendText(type, text, length = byteLength(text)) {
+  const at = begin(type, length);
+  if (at === 0) return writeText(text, length);
+  putText(room, at, text, length);
+  return writeRoom(HEADER + length);
+}
+
+/** @param {Buffer} bytes @param {number} at @param {string} text @param {number} length of it in UTF-8 */
+function putText(bytes, at, text, length) {
+  return (length === text.length ? latin1Write : utf8Write)(bytes, text, at, length);
 }
 
 /** @param {string} text @param {number} length of it in UTF-8 */
 function writeText(text, length) {
   const ascii = length === text.length;
-  const room = allocUnsafeSlow(ascii ? min(PIECE, length) : 3 * PIECE);
+  const place = allocUnsafeSlow(ascii ? min(PIECE, length) : 3 * PIECE);
   for (let at = 0; at < text.length;) {
     let end = min(at + PIECE, text.length);
     // A pair of surrogates is one character.
     if (!ascii && end < text.length && (charCodeAt(text, end - 1) & 0xfc00) === 0xd800) end--;
     const piece = slice(text, at, end);
     const count = ascii
-      ? latin1Write(room, piece, 0, piece.length)
-      : utf8Write(room, piece, 0, room.length);
-    writeExactly(room, count);
+      ? latin1Write(place, piece, 0, piece.length)
+      : utf8Write(place, piece, 0, place.length);
+    writeExactly(place, count);
     at = end;
   }
 }
@@ -285,44 +301,41 @@ let pieceRoom;
  * @param {number} form of pieces.cjs @param {string} text @param {number} length of it in UTF-8
  */
 function sendPiece(form, text, length) {
-  const room = (pieceRoom ??= allocUnsafeSlow(HEADER + 1 + PIECE));
+  const place = (pieceRoom ??= allocUnsafeSlow(HEADER + 1 + PIECE));
   const at = HEADER + 1;
-  putHeader(room, TYPE.RESULT_PIECE, 1 + length);
-  room[HEADER] = form;
+  putHeader(place, 0, TYPE.RESULT_PIECE, 1 + length);
+  place[HEADER] = form;
   if (length > PIECE) {
-    writeExactly(room, at);
+    writeExactly(place, at);
     writeText(text, length);
     return;
   }
-  if (length === text.length) latin1Write(room, text, at, length);
-  else utf8Write(room, text, at, length);
-  writeExactly(room, at + length);
+  putText(place, at, text, length);
+  writeExactly(place, at + length);
 }
 
-/** @param {number} type @param {string} text */
-function sendText(type, text) {
-  const bytes = fromString(text, 'utf8');
-  send(type, bytes, bytes.length);
-}
+const time = new Float64Array(1);
+const timeBytes = new Uint8Array(time.buffer);
+const MARK = 1 + timeBytes.length;
 
 /** @param {number} phase */
-function markFrame(phase) {
-  const frame = header(TYPE.MARK, 9, HEADER + 9);
-  const time = new Uint8Array(new Float64Array([now()]).buffer);
-  frame[HEADER] = phase;
-  for (let i = 0; i < 8; i++) frame[HEADER + 1 + i] = time[i];
-  return frame;
+function putMark(phase) {
+  const at = begin(TYPE.MARK, MARK);
+  time[0] = now();
+  room[at] = phase;
+  for (let i = 0; i < timeBytes.length; i++) room[at + 1 + i] = timeBytes[i];
 }
 
 /** @param {number} phase one of PHASE, which has just ended */
 function mark(phase) {
-  const frame = markFrame(phase);
-  writeExactly(frame, frame.length);
+  putMark(phase);
+  writeRoom(HEADER + MARK);
 }
 
 /** The same, told together with what is sent next. @param {number} phase */
 function markNext(phase) {
-  held = markFrame(phase);
+  putMark(phase);
+  held += HEADER + MARK;
 }
 
 module.exports = {
@@ -342,7 +355,6 @@ module.exports = {
   restartClock,
   send,
   sendFrame,
-  sendLong,
   sendPiece,
   sendText,
   stringify,

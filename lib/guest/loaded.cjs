@@ -5,7 +5,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { fileURLToPath } = require('node:url');
-const { importFile, loadHandlerFile, resolveHandlerFile } = require('./resolve.cjs');
+const { importFile, loadHandlerFile, locateHandlerFile } = require('./resolve.cjs');
 
 const MAX_FILES = 2000;
 const MAX_REASON = 160;
@@ -16,7 +16,7 @@ const files = [];
 /** @param {string} name of a module @param {string} root what it is relative to */
 async function load(name, root) {
   if (!/^(?:\.{0,2}\/|file:)/.test(name)) return importFrom(root, name);
-  const loaded = loadHandlerFile(resolveHandlerFile(name, root));
+  const loaded = loadHandlerFile(locateHandlerFile({ file: name, root }));
   return loaded.pending === undefined ? loaded.namespace : await loaded.pending;
 }
 

@@ -3,15 +3,15 @@
 // in common: they would all get the same numbers.
 
 /**
- * A generator (xorshift128+, as V8's own), and what gives it a seed from the kernel.
+ * A generator (xorshift128+, as V8's own), and what gives it a seed.
+ * @param {(words: Uint32Array) => void} fill puts what nobody can guess into them
  * @returns {{ random: () => number, seed: () => void }}
  */
-function createRandom() {
-  const { randomFillSync } = require('node:crypto');
+function createRandom(fill) {
   const words = new Uint32Array(4);
   let [a, b, c, d] = words;
   const seed = () => {
-    randomFillSync(words);
+    fill(words);
     [a, b, c, d] = words;
     if ((a | b | c | d) === 0) d = 1;
   };

@@ -4,6 +4,7 @@
 
 const { TYPE } = require('./frames.cjs');
 const { Joiner, split, write } = require('./pieces.cjs');
+const { makeRequest } = require('./request.cjs');
 
 const HEADER = 8;
 
@@ -18,8 +19,9 @@ function frame(type, payload) {
 
 /** @param {string} file */
 function messages(file) {
-  const request = {
+  const request = makeRequest({
     file: `./${file}`,
+    found: `${__dirname}/${file}`,
     root: __dirname,
     export: 'handle',
     ctx: { requestId: 'rehearsal', workdir: __dirname },
@@ -28,11 +30,7 @@ function messages(file) {
     timeoutMs: 1000,
     serialization: 'json',
     maxResultBytes: 1024,
-    inPieces: true,
-    traces: false,
-    traceId: null,
-    spanId: null,
-  };
+  });
   return Buffer.concat([
     frame(TYPE.REQUEST, Buffer.from(JSON.stringify(request))),
     frame(TYPE.INPUT, Buffer.from('{"rehearsal":[1,"2"]}')),
@@ -41,7 +39,7 @@ function messages(file) {
 
 /**
  * @param {any} native the zygote's module
- * @param {(exit: () => void) => Promise<void>} run
+ * @param {(exit: () => void, isFork: boolean) => Promise<void>} run
  * @param {number} times
  */
 async function rehearse(native, run, times) {
@@ -49,7 +47,7 @@ async function rehearse(native, run, times) {
     for (const file of ['warm-handler.cjs', 'warm-handler.mjs']) {
       native.rehearse(messages(file));
       try {
-        await run(() => {});
+        await run(() => {}, true);
       } finally {
         native.rehearsed();
       }

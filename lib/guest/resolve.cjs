@@ -76,12 +76,29 @@ function problemOf(candidate) {
 }
 
 /**
+ * The handler's file of a request. The host has looked for it, and in the guest it is where it was found
+ * unless it has gone since then, or cannot be seen.
+ * @param {{ found?: string | null, file: string, root: string }} request
+ * @returns {{ file: string, real: string }} absolute; `real`: without symbolic links
+ */
+function locateHandlerFile({ found, file: asked, root }) {
+  if (typeof found === 'string') {
+    try {
+      return { file: found, real: realpathSync.native(found) };
+    } catch {
+      // Why not is said below.
+    }
+  }
+  const file = resolveHandlerFile(asked, root);
+  return { file, real: realpathSync.native(file) };
+}
+
+/**
  * What require() does with a file that was found, without looking for it: that takes as long as all
  * the rest. Whoever has changed how modules are found, with execution.preload, is asked as ever.
- * @param {string} file absolute
+ * @param {string} file absolute @param {string} real the same without symbolic links
  */
-function requireFile(file) {
-  const real = realpathSync.native(file);
+function requireFile(file, real) {
   const { _cache: cache, _load, _resolveFilename } = Module;
   if (cache[real] !== undefined || _load !== load || _resolveFilename !== resolveFilename)
     return require(file);
@@ -98,19 +115,19 @@ function requireFile(file) {
 /**
  * Loads a handler's file. `require` where Node can, for ES modules too: `import()` costs up to 8 ms
  * more for the start of its loader.
- * @param {string} file absolute
+ * @param {{ file: string, real: string }} located by locateHandlerFile()
  * @returns {{ namespace?: any, pending?: Promise<any> }} what the module exports, or a promise for it
  * (not one of the two: a module may export a function named `then`)
  */
-function loadHandlerFile(file) {
+function loadHandlerFile({ file, real }) {
   const extension = path.extname(file);
-  if (extension === '.cjs') return { namespace: requireFile(file) };
+  if (extension === '.cjs') return { namespace: requireFile(file, real) };
   // Node.js 20.19 and 22.12 are the first that can require an ES module.
   const features = /** @type {{ require_module?: boolean }} */ (process.features);
   const known = extension === '.js' || extension === '.mjs';
   if (!known || features.require_module !== true) return { pending: importFile(file) };
   try {
-    return { namespace: requireFile(file) };
+    return { namespace: requireFile(file, real) };
   } catch (error) {
     // Thrown before anything of the graph was evaluated.
     if (!isAsyncModule(error)) throw error;
@@ -196,4 +213,10 @@ function namesOf(namespace, whole) {
   return [...names].slice(0, MAX_LISTED);
 }
 
-module.exports = { importFile, loadHandlerFile, pickExport, resolveHandlerFile };
+module.exports = {
+  importFile,
+  loadHandlerFile,
+  locateHandlerFile,
+  pickExport,
+  resolveHandlerFile,
+};

@@ -3,6 +3,11 @@
 // needs, and forks one for each run: serve() blocks here and returns in each guest. No foreign code
 // runs before that, but for what execution.preload names; by then the process is confined.
 
+const { setFlagsFromString } = require('node:v8');
+// What is called from here on is to find what it learned of objects in each guest, however seldom it is
+// called; by default V8 waits until that pays.
+setFlagsFromString('--no-lazy-feedback-allocation');
+
 const { prepare, run } = require('./bootstrap.cjs');
 const { replaceClocks } = require('./clock.cjs');
 const { restartClock } = require('./frames.cjs');
@@ -12,6 +17,8 @@ const { rehearse, rehearsePieces } = require('./rehearse.cjs');
 require('./host.cjs');
 require('./inbox.cjs');
 require('node:net');
+// What many handlers begin with.
+require('node:crypto').randomFillSync(new Uint32Array(4));
 // For those whose connections go by rules.
 if (process.execArgv.includes('--require')) require('./lookup.cjs');
 
@@ -21,7 +28,7 @@ const [, , moduleFile, root, ...preloads] = process.argv;
 const native = require(moduleFile);
 
 const restartClocks = replaceClocks();
-const { random, seed } = createRandom();
+const { random, seed } = createRandom(native.fillRandom);
 
 /**
  * What the runtime took note of when the zygote started is not so in a guest.
@@ -30,10 +37,9 @@ const { random, seed } = createRandom();
 function become(pid) {
   seed();
   defineProperty(process, 'pid', { configurable: true, enumerable: true, value: pid });
-  begin();
 }
 
-/** Nor is what it took note of while it waited for its run. */
+/** Nor are its clocks, which begin with the run, and the directory. */
 function begin() {
   restartClock();
   restartClocks();
@@ -81,7 +87,6 @@ function endLikeAFork() {
 
 /** What is garbage now would be copied by every guest that collects it. */
 function collectGarbage() {
-  const { setFlagsFromString } = require('node:v8');
   setFlagsFromString('--expose-gc');
   const gc = require('node:vm').runInNewContext('gc');
   setFlagsFromString('--no-expose-gc');
@@ -103,10 +108,13 @@ async function start() {
   rehearsePieces();
   if (preloads.length > 0) await require('./loaded.cjs').preload(native, root, preloads);
   become(process.pid);
+  begin();
   collectGarbage();
   native.forgetCode();
   await rehearse(native, run, 1);
   become(process.pid);
+  begin();
+  setFlagsFromString('--lazy-feedback-allocation'); // A handler is as V8 would have it.
   // Nothing is to be done by a guest that was put off here.
   await new Promise((resolve) => {
     setImmediate(resolve);
@@ -114,12 +122,13 @@ async function start() {
   const pid = native.serve();
   become(pid || process.pid);
   if (pid === 0) {
+    begin();
     await rehearse(native, run, 1);
     native.study();
   }
   native.awaitRun();
   begin();
-  await run(native.exit);
+  await run(native.exit, true);
 }
 
 start();

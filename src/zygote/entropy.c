@@ -16,12 +16,20 @@ void sbx_zygote_find_seed(void) {
   *(void **)&seed = dlsym(RTLD_DEFAULT, "RAND_seed");
 }
 
+int sbx_zygote_random(void *bytes, size_t len) {
+  errno = 0;
+  if (getrandom(bytes, len, 0) == (ssize_t)len)
+    return 0;
+  return errno ? -errno : -EIO;
+}
+
 int sbx_zygote_reseed(void) {
   unsigned char bytes[48];
   if (!seed)
     return 0;
-  if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
-    return errno ? -errno : -EIO;
+  int rc = sbx_zygote_random(bytes, sizeof bytes);
+  if (rc < 0)
+    return rc;
   seed(bytes, sizeof bytes);
   explicit_bzero(bytes, sizeof bytes);
   return 0;

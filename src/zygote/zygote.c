@@ -74,6 +74,21 @@ static napi_value await_run(napi_env env, napi_callback_info info) {
   return undefined(env);
 }
 
+/* fillRandom(words): from the kernel, in one call. */
+static napi_value fill_random(napi_env env, napi_callback_info info) {
+  size_t argc = 1, len = 0;
+  napi_value arg;
+  napi_typedarray_type type;
+  void *words = NULL;
+  napi_get_cb_info(env, info, &argc, &arg, NULL, NULL);
+  if (argc < 1 || napi_get_typedarray_info(env, arg, &type, &len, &words, NULL, NULL) != napi_ok ||
+      type != napi_uint32_array)
+    napi_throw_type_error(env, "ERR_SBX_ZYGOTE", "fillRandom() takes a Uint32Array");
+  else if (sbx_zygote_random(words, len * sizeof(uint32_t)) < 0)
+    napi_throw_error(env, "ERR_SBX_ZYGOTE", "no random numbers");
+  return undefined(env);
+}
+
 /* rehearse(bytes): until rehearsed(), what is read from the data socket is `bytes`, and what is
  * written to it goes nowhere. */
 static napi_value rehearse(napi_env env, napi_callback_info info) {
@@ -152,6 +167,7 @@ NAPI_MODULE_INIT(/* env, exports */) {
   const napi_property_descriptor functions[] = {
       {"serve", NULL, serve, NULL, NULL, NULL, napi_default, NULL},
       {"awaitRun", NULL, await_run, NULL, NULL, NULL, napi_default, NULL},
+      {"fillRandom", NULL, fill_random, NULL, NULL, NULL, napi_default, NULL},
       {"rehearse", NULL, rehearse, NULL, NULL, NULL, napi_default, NULL},
       {"rehearsed", NULL, rehearsed, NULL, NULL, NULL, napi_default, NULL},
       {"fail", NULL, fail, NULL, NULL, NULL, napi_default, NULL},

@@ -150,8 +150,11 @@ bool sbx_zygote_study(struct sbx_zygote *zygote);
 void __attribute__((noreturn)) sbx_zygote_end_study(const struct sbx_zygote *zygote);
 void sbx_zygote_touch(const struct sbx_zygote *zygote);
 
-/* entropy.c: OpenSSL's generators go on from a state of this process's own. The zygote finds them,
- * each guest reseeds. Returns 0 or -errno. */
+/* entropy.c: bytes of the kernel's, at most 256. Returns 0 or -errno. */
+int sbx_zygote_random(void *bytes, size_t len);
+
+/* OpenSSL's generators go on from a state of this process's own. The zygote finds them, each guest
+ * reseeds. Returns 0 or -errno. */
 void sbx_zygote_find_seed(void);
 int sbx_zygote_reseed(void);
 

@@ -170,3 +170,15 @@ t.test('an input that is no JSON is an error of the load phase', async (t) => {
   const r = await run({}, { input: '{' });
   t.match(r.error, { code: 'HANDLER_ERROR', name: 'SyntaxError', details: { phase: 'load' } });
 });
+
+t.test('a file that the host has found is not looked for', async (t) => {
+  const found = path.join(fixtures, 'whole.cjs');
+  t.same((await call({ file: './elsewhere', found, export: 'default' })).data, { whole: 1 });
+});
+
+t.test('a file that has gone since the host found it is looked for as ever', async (t) => {
+  const found = path.join(fixtures, 'gone.cjs');
+  t.same((await call({ file: 'whole.cjs', found, export: 'default' })).data, { whole: 1 });
+  const { error } = await call({ file: 'gone.cjs', found });
+  t.equal(error.code, 'HANDLER_NOT_FOUND');
+});

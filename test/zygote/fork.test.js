@@ -278,3 +278,13 @@ t.test('runs that go on do so when their zygote gives way', async (t) => {
     Array.from({ length: 12 }, (_, i) => i),
   );
 });
+
+t.test('a handler that hangs while it loads has booted', async (t) => {
+  const runner = forking(t, { execution: { timeoutMs: 500 } });
+  const dir = project(t, 'while (true);');
+  const ref = { file: 'handler.mjs', export: 'handle' };
+  const { error, metrics } = await runner.run(ref, 1, { requestId: 'r', workdir: dir });
+  t.equal(error.code, 'TIMEOUT');
+  t.ok(metrics.phases.loadMs > 0);
+  t.equal(metrics.phases.executeMs, 0);
+});
