@@ -16,7 +16,7 @@ const { loadHandlerFile, pickExport, resolveHandlerFile } = require('./resolve.c
 const { toText } = require('./text.cjs');
 
 const { TYPE, PHASE, byteLength, mark, markNext, parse, readAhead, receive } = frames;
-const { receiveInput, sendFrame, sendLong, sendPiece, sendText, stringify } = frames;
+const { receiveInput, restartClock, sendFrame, sendLong, sendPiece, sendText, stringify } = frames;
 const { describe, encodeFailure, failure, isOutOfMemory, isStream, messageOf, read } = errors;
 const listenerCount = process.listenerCount.bind(process);
 /** @type {(code: number) => void} */
@@ -234,6 +234,10 @@ async function run(exit) {
   client = undefined;
   readAhead();
   const request = parse(receive(TYPE.REQUEST).toString());
+  if (request.ahead) {
+    restartClock();
+    require('./clock.cjs').replaceClocks()();
+  }
   const readInput = takeInput();
   try {
     const codec = request.serialization === 'advanced' ? await loadAdvanced() : undefined;

@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include "err.h"
 
-#define SBX_CTL_VERSION 4
+#define SBX_CTL_VERSION 5
 #define SBX_CTL_FD 3      /* the launcher's end of the control socket */
 #define SBX_POLICY_FD 4   /* the memfd with the encoded policy */
 #define SBX_CTL_RUN_FDS 3 /* that every RUN has */
@@ -31,7 +31,7 @@ enum sbx_ctl_type {
                       * run that is not forked: its way to a debugger */
   SBX_CTL_TERM,      /* host -> launcher: end a run, SIGTERM first, SIGKILL grace_ms later */
   SBX_CTL_KILL,      /* host -> launcher: end a run at once */
-  SBX_CTL_STARTED, /* launcher -> host: the guest's execve worked. From a zygote in a PID namespace,
+  SBX_CTL_STARTED, /* launcher -> host: the guest's execve worked, and its run has begun. From a zygote in a PID namespace,
                     * when `sampled`, with a pidfd, since its numbers mean nothing outside */
   SBX_CTL_FAILED,  /* launcher -> host: the guest could not be set up; the run is over */
   SBX_CTL_EXIT,    /* launcher -> host: the guest and all its descendants are gone */
@@ -40,6 +40,8 @@ enum sbx_ctl_type {
   SBX_CTL_NET,     /* launcher -> host: what the guest connected to; comes before EXIT */
   SBX_CTL_SPARES, /* launcher -> host: how many guests there are that were forked ahead of demand */
   SBX_CTL_ASK, /* launcher -> host: the run's stub resolver was asked for a name; GRANT answers */
+  SBX_CTL_BEGIN, /* host -> launcher: the run that a guest was started ahead of begins; STARTED says
+                  * that its deadline and limits hold */
 };
 
 /* Why a guest was ended by its supervisor. */
@@ -71,6 +73,7 @@ struct sbx_ctl_run {
   char workdir[PATH_MAX];
   uint32_t fork;     /* not 0: from a zygote, which the policy has to have arguments for */
   uint32_t sampled;  /* not 0: the host wants to know its pid, and will look at it in /proc */
+  uint32_t ahead;    /* not 0: no run yet, BEGIN follows, or KILL; for a guest that is not forked */
   uint32_t readable; /* from the launcher on: not 0: the guest lets its broker in by itself, see
                       * guards/listener.h */
   uint32_t grants_len;
