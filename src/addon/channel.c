@@ -36,7 +36,8 @@ static bool is_busy(const struct sbx_runner *runner) {
   return run;
 }
 
-/* A pending run keeps the event loop alive, a runner alone does not, nor a guest that has no run. */
+/* A pending run keeps the event loop alive, a runner alone does not, nor a guest that has no run.
+ */
 static void update_keepalive(struct sbx_runner *runner) {
   if (runner->control_fd < 0)
     return;

@@ -96,8 +96,8 @@ napi_value sbx_run_begin(napi_env napi, napi_callback_info info) {
   napi_value args[2];
   if (!sbx_args(napi, info, 2, args) || !sbx_arg_options(napi, args[1]))
     return NULL;
-  if (sbx_start_what(napi, args[1], &s) &&
-      sbx_arg_function(napi, args[1], "onDone", &s.on_done) && sbx_run_get(napi, args[0], &run)) {
+  if (sbx_start_what(napi, args[1], &s) && sbx_arg_function(napi, args[1], "onDone", &s.on_done) &&
+      sbx_run_get(napi, args[0], &run)) {
     if (run && run->waiting && !run->runner->ending)
       begin(napi, run, &s);
     else

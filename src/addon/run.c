@@ -228,8 +228,7 @@ static napi_value launch(napi_env napi, struct sbx_runner *runner, struct sbx_st
   if (run->out_at < run->out_end && !sbx_request_keep(napi, run, s))
     goto refused;
   object = sbx_box_new(napi, &run_tag, run, drop_box, &run->box);
-  if (!object ||
-      napi_create_reference(napi, s->runner_object, 1, &run->runner_object) != napi_ok)
+  if (!object || napi_create_reference(napi, s->runner_object, 1, &run->runner_object) != napi_ok)
     goto refused;
   if (!run->waiting)
     sbx_run_expect(run);

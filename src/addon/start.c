@@ -28,11 +28,10 @@ bool sbx_start_where(napi_env napi, napi_value o, struct sbx_start *s) {
   return sbx_arg_string(napi, o, "workdir", PATH_MAX - 1, &s->workdir) &&
          sbx_arg_strings(napi, o, "grants", &s->grants) && check_grants(napi, s->grants) &&
          sbx_arg_bool(napi, o, "collectLogs", &s->collect_logs) &&
-         sbx_arg_bool(napi, o, "fork", &s->fork) &&
-         sbx_arg_bool_opt(napi, o, "ahead", &s->ahead) &&
-         (s->ahead || sbx_arg_string(napi, o, "traceparent",
-                                     sizeof((struct sbx_ctl_run *)0)->traceparent - 1,
-                                     &s->traceparent)) &&
+         sbx_arg_bool(napi, o, "fork", &s->fork) && sbx_arg_bool_opt(napi, o, "ahead", &s->ahead) &&
+         (s->ahead ||
+          sbx_arg_string(napi, o, "traceparent", sizeof((struct sbx_ctl_run *)0)->traceparent - 1,
+                         &s->traceparent)) &&
          sbx_arg_bytes_opt(napi, o, "program", &s->program) &&
          sbx_arg_uint_opt(napi, o, "debugFd", 0, INT_MAX, &s->debug_fd);
 }

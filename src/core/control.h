@@ -31,7 +31,7 @@ enum sbx_ctl_type {
                       * run that is not forked: its way to a debugger */
   SBX_CTL_TERM,      /* host -> launcher: end a run, SIGTERM first, SIGKILL grace_ms later */
   SBX_CTL_KILL,      /* host -> launcher: end a run at once */
-  SBX_CTL_STARTED, /* launcher -> host: the guest's execve worked, and its run has begun. From a zygote in a PID namespace,
+  SBX_CTL_STARTED, /* launcher -> host: the guest's execve worked. From a zygote in a PID namespace,
                     * when `sampled`, with a pidfd, since its numbers mean nothing outside */
   SBX_CTL_FAILED,  /* launcher -> host: the guest could not be set up; the run is over */
   SBX_CTL_EXIT,    /* launcher -> host: the guest and all its descendants are gone */
@@ -39,9 +39,9 @@ enum sbx_ctl_type {
   SBX_CTL_GRANTED, /* launcher -> host: which of them it may connect to now */
   SBX_CTL_NET,     /* launcher -> host: what the guest connected to; comes before EXIT */
   SBX_CTL_SPARES, /* launcher -> host: how many guests there are that were forked ahead of demand */
-  SBX_CTL_ASK, /* launcher -> host: the run's stub resolver was asked for a name; GRANT answers */
-  SBX_CTL_BEGIN, /* host -> launcher: the run that a guest was started ahead of begins; STARTED says
-                  * that its deadline and limits hold */
+  SBX_CTL_ASK,   /* launcher -> host: the run's stub resolver was asked for a name; GRANT answers */
+  SBX_CTL_BEGIN, /* host -> launcher: the run of a guest begins that was started ahead of it, and
+                  * has not STARTED before */
 };
 
 /* Why a guest was ended by its supervisor. */

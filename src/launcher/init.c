@@ -27,7 +27,7 @@ struct init {
   int signal_fd, status_fd;
   bool executed; /* the guest's execve worked */
   bool ahead;    /* its run has not begun */
-  char **envp; /* the guest's whole environment */
+  char **envp;   /* the guest's whole environment */
   char **zygote_argv;
   struct sbx_tree tree;
   struct sbx_guest guest;

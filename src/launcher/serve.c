@@ -222,7 +222,7 @@ static void start_run(struct sbx_server *s, struct sbx_ctl *msg, int *fds, int n
   if (run) {
     *run = (struct sbx_run){.id = msg->run, .sock = -1, .listener_fd = -1};
     rc = args->fork ? start_forked(s, run, msg, fds, &what)
-                              : start_spawned(s, run, msg, fds, nfds, &what);
+                    : start_spawned(s, run, msg, fds, nfds, &what);
   }
   if (rc < 0) {
     if (run)
