@@ -39,11 +39,15 @@ function setUp(t, body, config) {
 
 /** The guests in a directory, and no init of theirs. @param {string} dir */
 function guestsIn(dir) {
-  return processesWith(dir).filter((pid) => {
+  return fs.readdirSync('/proc').filter((pid) => {
     try {
-      return fs.readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('start.cjs');
+      return (
+        /^\d+$/.test(pid) &&
+        fs.readlinkSync(`/proc/${pid}/cwd`) === dir &&
+        fs.readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('start.cjs')
+      );
     } catch {
-      return false; // It ended in between.
+      return false; // It ended in between, or is another user's.
     }
   });
 }
@@ -71,9 +75,9 @@ t.test('a run takes the spare, and another waits for the next', async (t) => {
   const all = setUp(t, body, { monitoring: { collectTraces: true } });
   const { runner, run } = all;
   t.match(await run(0), { ok: true, metrics: { startup: 'spawn' } });
-  for (let i = 0; i < 3; i++) {
+  for (let i = 0; i < 2; i++) {
     await prepare(all, 0);
-    await rest(600);
+    await rest(550);
     t.match(runner.stats(), { guests: 0, running: 0 }, 'it is no run');
     t.equal(guestsIn(all.workdir).length, 1);
     t.ok(runner.stats().spares >= 1);
@@ -103,15 +107,15 @@ t.test('its limits are those of the run', async (t) => {
     if (input === 'connect') return (await fetch('http://127.0.0.1:9/')).status;
     if (typeof input === 'number') await new Promise((resolve) => setTimeout(resolve, input));
     return 1;`;
-  const all = setUp(t, body, { execution: { timeoutMs: 3000, memoryMb: 64 } });
+  const all = setUp(t, body, { execution: { timeoutMs: 2400, memoryMb: 64 } });
   const { run } = all;
   const fails = async (/** @type {any} */ input, /** @type {string} */ code) => {
     await prepare(all);
     t.match(await run(input), { ok: false, error: { code } }, `${input}: ${code}`);
   };
   await prepare(all);
-  await rest(2500);
-  t.match(await run(1500), { ok: true }, 'older than its deadline, which begins with the run');
+  await rest(1500);
+  t.match(await run(1000), { ok: true }, 'older than its deadline, which begins with the run');
   await fails(30_000, 'TIMEOUT');
   await fails('hold', 'MEMORY_LIMIT');
   await fails('read', 'PERMISSION_DENIED');
@@ -177,7 +181,7 @@ t.test('a spare that is dead loses no run', async (t) => {
 
 t.test('a run that is ended while it is handed over', async (t) => {
   const all = setUp(t, 'if (input) await new Promise(() => setInterval(() => {}, 1000));');
-  for (const turns of [0, 1, 5, 50]) {
+  for (const turns of [0, 5]) {
     await prepare(all);
     const controller = new AbortController();
     const result = all.run(1, { signal: controller.signal });
@@ -239,7 +243,7 @@ t.test("'auto': a few, and none while every processor has a guest", async (t) =>
   const { runner, workdir, run } = all;
   await prepare(all, 0);
   const count = os.availableParallelism() + 2;
-  const runs = Array.from({ length: count }, () => run(3000));
+  const runs = Array.from({ length: count }, () => run(2000));
   await until(() => runner.stats().guests === count, 'all of them');
   await until(() => guestsIn(workdir).length === count, 'in processes');
   await rest(100);
