@@ -168,8 +168,8 @@ export class Spares {
     for (let spare = pool.spares.shift(); spare; spare = pool.spares.shift()) {
       const { handle, launcher, stamps } = spare;
       const onDone = (/** @type {any} */ outcome) => {
-        if (outcome.startedAt > 0) options.onDone(outcome);
-        else this.#replace(binding, launcher, outcome, options, take, wanted);
+        if (diedWaiting(outcome)) this.#replace(binding, launcher, outcome, options, take, wanted);
+        else options.onDone(outcome);
       };
       if (launcher === this.#launchers.current && same(stamps, now)) {
         try {
@@ -186,7 +186,7 @@ export class Spares {
   }
 
   /**
-   * A spare was dead before its run had begun: nothing of the run has reached it.
+   * A spare was dead before its run had begun: none of the handler's code has run.
    *
    * @param {import('./binding.js').Binding} binding
    * @param {import('./launchers.js').Launcher} launcher
@@ -240,6 +240,17 @@ export class Spares {
       return false; // The launcher is lost. The next run starts another.
     }
   }
+}
+
+/**
+ * Whether a spare has not come to its run. One that was killed may be told of it before it is gone; but it
+ * says that it has started before it loads anything foreign.
+ *
+ * @param {any} outcome
+ */
+function diedWaiting({ kind, reason, signal, startedAt, marks }) {
+  if (startedAt === 0) return true;
+  return kind === 'exit' && reason === 'none' && signal !== null && marks.boot === 0;
 }
 
 /**
