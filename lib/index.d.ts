@@ -173,7 +173,8 @@ export interface ExecutionConfig {
   maxForks?: number;
   /** Guests that are forked ahead of demand, each for one run. `'auto'`, the default: as many as runs
    * come at a time, 8 at most, forked while fewer guests run than there are processors. None while
-   * there were no runs for five seconds. 0: none. At most 1,000. */
+   * there were no runs for five seconds. 0: none. At most 1,000. Handlers that `startup: 'auto'` spawns
+   * since they compute for long have as many of their own, which are spawned; 2 at most under `'auto'`. */
   spares?: number | 'auto';
   /** Modules that are loaded before guests are forked, so that their cost is paid once: paths (relative
    * to `ctx.pluginRoot` or else `ctx.workdir`, starting with `./` or `../`; absolute; `file:` URLs), or
@@ -550,7 +551,7 @@ export interface RunnerStats {
   running: number;
   /** Processes that these go on in. */
   guests: number;
-  /** Processes that were forked ahead of demand and wait for a run (`execution.spares`). */
+  /** Processes that were forked or spawned ahead of demand and wait for a run (`execution.spares`). */
   spares: number;
   latency: {
     /** `metrics.timeMs`. */

@@ -14,6 +14,8 @@ import { now } from './trace.js';
  * @property {boolean} retired it gets no more runs, and ends with its last one
  */
 
+/** A run: its handle, and what it runs under. @typedef {{ handle: any, launcher: Launcher }} Started */
+
 export class Launchers {
   #terms;
   #onRestart;
@@ -36,7 +38,7 @@ export class Launchers {
    *
    * @param {import('./binding.js').Binding} binding
    * @param {object} options
-   * @returns {{ handle: any, launcher: Launcher }} the run's handle
+   * @returns {Started}
    */
   launch(binding, options) {
     const lost = this.current;
@@ -64,6 +66,19 @@ export class Launchers {
     const handle = addon.startRun(launcher.handle, options);
     launcher.running++;
     return handle;
+  }
+
+  /**
+   * Begins a run in a guest that was started ahead of it.
+   *
+   * @param {import('./binding.js').Binding} binding
+   * @param {Launcher} launcher its own
+   * @param {any} handle of the guest
+   * @param {object} options
+   */
+  begin({ addon }, launcher, handle, options) {
+    addon.beginRun(handle, options);
+    launcher.running++;
   }
 
   /** A run of it is over. @param {Launcher} launcher */

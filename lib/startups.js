@@ -10,6 +10,7 @@ import { handlerGrants } from './view.js';
 /**
  * @typedef {object} Plan
  * @property {boolean} fork
+ * @property {boolean} [long] it is spawned since its handler computes for long
  * @property {string[]} grants
  * @property {import('./preload.js').Place} [place] with execution.preload, unless it is spawned anyway
  * @property {string[]} [forkGrants] those of a fork there
@@ -56,8 +57,9 @@ export class Startups {
     const writable = this.#writable;
     const own = handlerGrants({ file, found, workdir, pluginRoot, outdir, writable });
     if (this.#names.length === 0) {
-      const pays = forks && !this.#history.isLong(handlerKey(request));
-      return { fork: startup === 'fork' || (startup === 'auto' && pays), grants: own };
+      const long = startup === 'auto' && this.#history.isLong(handlerKey(request));
+      const fork = startup === 'fork' || (startup === 'auto' && forks && !long);
+      return { fork, long, grants: own };
     }
     const grants = [...new Set([...own, ...moduleGrants(this.#names, request, this.#writable)])];
     if (startup === 'spawn') return { fork: false, grants };

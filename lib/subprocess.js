@@ -24,6 +24,7 @@ import {
 } from './outcome.js';
 import { notSerializable } from './request.js';
 import { Session } from './session.js';
+import { Spares } from './spares.js';
 import { Startups } from './startups.js';
 import { noteOutcome } from './stats.js';
 import { Collector } from './stream.js';
@@ -51,6 +52,7 @@ export class Subprocess {
   #launchers;
   #startups;
   #trials;
+  #spares;
   /** Of the one run that this is for. @type {import('./debug.js').Plan | undefined} */
   #plan;
   /** What runs are debugged in. @type {Map<Subprocess, Promise<unknown>>} */
@@ -75,6 +77,7 @@ export class Subprocess {
       enter: (end) => this.#running.add(end),
       leave: (end) => this.#leave(end),
     });
+    this.#spares = new Spares(config, this.#terms, this.#launchers, () => this.#running.size);
   }
 
   /**
@@ -178,7 +181,7 @@ export class Subprocess {
   get spares() {
     const { addon } = loadBinding().binding ?? {};
     const { current } = this.#launchers;
-    return current ? addon.runnerSpares(current.handle) : 0;
+    return (current ? addon.runnerSpares(current.handle) : 0) + this.#spares.count;
   }
 
   /** Bytes of this process's memory that pending runs take. */
@@ -200,6 +203,7 @@ export class Subprocess {
 
   async #end() {
     for (const end of this.#running) end(disposed());
+    this.#spares.close();
     await this.#idle();
     await this.#launchers.end();
   }
@@ -262,6 +266,7 @@ export class Subprocess {
           this.#trials.fork(binding, job.request, run);
           this.#trials.compile(binding, run.launcher);
         }
+        this.#spares.fill(binding);
         this.#launchers.leave(run.launcher);
         resolve(outcome);
       };
@@ -303,13 +308,18 @@ export class Subprocess {
           names,
           calls: session.denied,
         });
-        ({ handle, launcher: run.launcher } = this.#launchers.launch(binding, options));
+        const take = (/** @type {import('./launchers.js').Started} */ started) => {
+          ({ handle, launcher: run.launcher } = started);
+        };
+        if (run.long && !plan) this.#spares.launch(binding, options, take, () => !run.ending);
+        else take(this.#launchers.launch(binding, options));
         this.#sendBulk(addon, handle, run, job.request);
       } catch (error) {
         reject(error);
         return;
       }
       this.#running.add(end);
+      this.#spares.fill(binding);
       if (this.#disposed) end(disposed());
       else if (signal?.aborted) onAbort();
       else signal?.addEventListener('abort', onAbort, { once: true });

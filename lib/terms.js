@@ -159,7 +159,7 @@ export class Terms {
    * @param {import('./startups.js').PlannedRun} run
    * @param {import('./debug.js').Plan} [plan]
    */
-  options({ request, trace, logs }, { fork, grants }, plan) {
+  options({ request, trace, logs }, { fork, long, grants }, plan) {
     const { execution, monitoring, permissions, serialization } = this.#config;
     const body = makeRequest({
       file: request.file,
@@ -168,7 +168,13 @@ export class Terms {
       export: request.export,
       ctx: request.fields,
       capabilities: permissions.capabilities,
-      env: { ...this.#environment.late, ...trace.environment },
+      env: {
+        ...this.#environment.late,
+        ...trace.environment,
+        ...(long && trace.traceparent && { TRACEPARENT: trace.traceparent }),
+      },
+      // Its process may be older than its run (lib/spares.js).
+      ...(long && { ahead: true }),
       timeoutMs: execution.timeoutMs,
       serialization,
       maxResultBytes: execution.maxResultBytes,

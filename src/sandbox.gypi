@@ -76,8 +76,8 @@
       'sources': [
         'addon/addon.c', 'addon/args.c', 'addon/channel.c', 'addon/js.c',
         'addon/live.c', 'addon/lookup.c', 'addon/message.c', 'addon/outbox.c', 'addon/outcome.c',
-        'addon/pieces.c', 'addon/run.c', 'addon/runner.c',
-        'addon/sampler.c', 'addon/stamps.c', 'addon/stream.c',
+        'addon/pieces.c', 'addon/request.c', 'addon/run.c', 'addon/runner.c',
+        'addon/sampler.c', 'addon/stamps.c', 'addon/start.c', 'addon/stream.c',
  'addon/text.c',
       ],
     },

@@ -16,7 +16,7 @@ const { loadHandlerFile, locateHandlerFile, pickExport } = require('./resolve.cj
 const { toText } = require('./text.cjs');
 
 const { TYPE, PHASE, byteLength, mark, markNext, parse, readAhead, receive } = frames;
-const { receiveInput, sendFrame, sendPiece, sendText, stringify } = frames;
+const { receiveInput, restartClock, sendFrame, sendPiece, sendText, stringify } = frames;
 const { describe, encodeFailure, failure, isOutOfMemory, isStream, messageOf, read } = errors;
 const listenerCount = process.listenerCount.bind(process);
 /** @type {(code: number) => void} */
@@ -235,6 +235,10 @@ async function run(exit, isFork = false) {
   client = undefined;
   readAhead();
   const request = parse(toText(receive(TYPE.REQUEST)));
+  if (request.ahead) {
+    restartClock();
+    require('./clock.cjs').replaceClocks()();
+  }
   const readInput = takeInput();
   try {
     const codec = request.serialization === 'advanced' ? await loadAdvanced() : undefined;

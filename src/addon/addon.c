@@ -93,6 +93,7 @@ NAPI_MODULE_INIT(/* env, exports */) {
   const napi_property_descriptor surface[] = {
       {"openRunner", NULL, sbx_runner_open, NULL, NULL, NULL, napi_enumerable, NULL},
       {"startRun", NULL, sbx_run_start, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"beginRun", NULL, sbx_run_begin, NULL, NULL, NULL, napi_enumerable, NULL},
       {"endRun", NULL, sbx_run_end, NULL, NULL, NULL, napi_enumerable, NULL},
       {"closeRunner", NULL, sbx_runner_close, NULL, NULL, NULL, napi_enumerable, NULL},
       {"runnerSpares", NULL, sbx_runner_spares, NULL, NULL, NULL, napi_enumerable, NULL},

@@ -29,11 +29,19 @@ void sbx_channel_close(struct sbx_runner *runner) {
   sbx_fd_close(&runner->control_fd);
 }
 
-/* A pending run keeps the event loop alive, a runner alone does not. */
+static bool is_busy(const struct sbx_runner *runner) {
+  const struct sbx_run *run = runner->runs;
+  while (run && run->waiting)
+    run = run->next;
+  return run;
+}
+
+/* A pending run keeps the event loop alive, a runner alone does not, nor a guest that has no run.
+ */
 static void update_keepalive(struct sbx_runner *runner) {
   if (runner->control_fd < 0)
     return;
-  if (runner->runs)
+  if (is_busy(runner))
     uv_ref((uv_handle_t *)&runner->control);
   else
     uv_unref((uv_handle_t *)&runner->control);
@@ -57,6 +65,9 @@ static int send_pending(struct sbx_run *run) {
     for (int i = 0; i < SBX_CTL_MAX_FDS; i++)
       sbx_fd_close(&run->guest_fds[i]);
   }
+  if (run->want_begin && (rc = send_short(run, SBX_CTL_BEGIN)) != 0)
+    return rc;
+  run->want_begin = false;
   if (run->want_term && (rc = send_short(run, SBX_CTL_TERM)) != 0)
     return rc;
   run->want_term = false;
@@ -143,6 +154,12 @@ void sbx_channel_remove(struct sbx_run *run) {
   run->prev = run->next = NULL;
   run->id = 0;
   update_keepalive(runner);
+}
+
+void sbx_channel_begin(struct sbx_run *run) {
+  run->want_begin = true;
+  update_keepalive(run->runner);
+  enqueue(run);
 }
 
 void sbx_channel_term(struct sbx_run *run) {
@@ -246,6 +263,7 @@ static bool handle_message(struct sbx_runner *runner, const struct sbx_ctl *msg)
   case SBX_CTL_TERM:
   case SBX_CTL_KILL:
   case SBX_CTL_GRANT:
+  case SBX_CTL_BEGIN:
     return false;
   }
   return false;

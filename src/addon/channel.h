@@ -25,6 +25,9 @@ void sbx_channel_add(struct sbx_runner *runner, struct sbx_run *run);
 /* Takes a run out, on its way to being settled or abandoned. */
 void sbx_channel_remove(struct sbx_run *run);
 
+/* The run of a guest that was started ahead begins. */
+void sbx_channel_begin(struct sbx_run *run);
+
 /* Asks the launcher to end a pending run: SIGTERM first, or at once. Nothing for any other. */
 void sbx_channel_term(struct sbx_run *run);
 void sbx_channel_kill(struct sbx_run *run);

@@ -15,12 +15,11 @@
 #include "../core/proc.h"
 #include "channel.h"
 #include "lookup.h"
+#include "request.h"
 #include "stream.h"
 
 /* Asked for; the kernel caps it at net.core.wmem_max. Fewer wake-ups for large results. */
 #define SOCKET_BUFFER (1 << 20)
-
-#define SAMPLE_MS_MAX 86400000u
 
 /* A run that the launcher has not reported this long after its last deadline never will be: the
  * launcher is stuck, or a guest of the same user id has stopped it. */
@@ -31,66 +30,6 @@
 
 static const napi_type_tag run_tag = {0x6b8f1f6c5b0d4e51u, 0x93c2a7e4d1f0b862u};
 
-/* The arguments of startRun. */
-struct start {
-  char *workdir, *traceparent, **grants;
-  uint64_t max_result, max_message, log_bytes, sample_ms, debug_fd;
-  bool collect_logs, log_rows, fork;
-  struct sbx_bytes program, request, input;
-  napi_ref on_done, on_logs, on_lookup, on_messages, on_room, on_pieces;
-  napi_value runner_object;
-};
-
-static bool check_grants(napi_env napi, char *const *grants) {
-  size_t bytes = 0;
-  for (; *grants; grants++)
-    bytes += strlen(*grants) + 1;
-  if (bytes <= SBX_CTL_GRANTS_MAX)
-    return true;
-  napi_throw_range_error(napi, "ERR_SBX_GRANTS",
-                         "The handler needs more paths than a run can be granted one by one; "
-                         "allow a directory that holds them in permissions.filesystem.allow");
-  return false;
-}
-
-static bool parse_start(napi_env napi, napi_value o, struct start *s) {
-  return sbx_arg_string(napi, o, "workdir", PATH_MAX - 1, &s->workdir) &&
-         sbx_arg_string(napi, o, "traceparent", sizeof((struct sbx_ctl_run *)0)->traceparent - 1,
-                        &s->traceparent) &&
-         sbx_arg_strings(napi, o, "grants", &s->grants) && check_grants(napi, s->grants) &&
-         sbx_arg_uint(napi, o, "maxResultBytes", 0, UINT32_MAX, &s->max_result) &&
-         sbx_arg_bool(napi, o, "collectLogs", &s->collect_logs) &&
-         sbx_arg_bool_opt(napi, o, "logRows", &s->log_rows) &&
-         sbx_arg_bool(napi, o, "fork", &s->fork) &&
-         sbx_arg_uint(napi, o, "logBytes", 0, UINT32_MAX, &s->log_bytes) &&
-         sbx_arg_uint(napi, o, "sampleMs", 0, SAMPLE_MS_MAX, &s->sample_ms) &&
-         sbx_arg_bytes_opt(napi, o, "program", &s->program) &&
-         sbx_arg_uint_opt(napi, o, "debugFd", 0, INT_MAX, &s->debug_fd) &&
-         sbx_arg_bytes(napi, o, "request", &s->request) &&
-         sbx_arg_text_opt(napi, o, "input", &s->input) &&
-         sbx_arg_function(napi, o, "onDone", &s->on_done) &&
-         sbx_arg_function_opt(napi, o, "onLogs", &s->on_logs) &&
-         sbx_arg_function_opt(napi, o, "onLookup", &s->on_lookup) &&
-         sbx_arg_function_opt(napi, o, "onMessages", &s->on_messages) &&
-         sbx_arg_function_opt(napi, o, "onRoom", &s->on_room) &&
-         sbx_arg_function_opt(napi, o, "onPieces", &s->on_pieces) &&
-         (!s->on_messages || sbx_arg_uint(napi, o, "maxMessageBytes", 0,
-                                          UINT32_MAX - SBX_MESSAGE_HEAD, &s->max_message));
-}
-
-static void free_start(struct sbx_env *env, struct start *s) {
-  free(s->workdir);
-  free(s->traceparent);
-  sbx_strings_free(s->grants);
-  free(s->input.copy);
-  sbx_js_unref(env, &s->on_done);
-  sbx_js_unref(env, &s->on_logs);
-  sbx_js_unref(env, &s->on_lookup);
-  sbx_js_unref(env, &s->on_messages);
-  sbx_js_unref(env, &s->on_room);
-  sbx_js_unref(env, &s->on_pieces);
-}
-
 static void put_grants(struct sbx_ctl_run *args, char *const *grants) {
   for (; *grants; grants++) {
     size_t n = strlen(*grants) + 1;
@@ -99,29 +38,20 @@ static void put_grants(struct sbx_ctl_run *args, char *const *grants) {
   }
 }
 
-static struct sbx_ctl *make_message(const struct start *s) {
+static struct sbx_ctl *make_message(const struct sbx_start *s) {
   struct sbx_ctl *msg = calloc(1, sizeof *msg);
   if (!msg)
     return NULL;
   msg->type = SBX_CTL_RUN;
   msg->u.run_args.fork = s->fork;
+  msg->u.run_args.ahead = s->ahead;
   msg->u.run_args.sampled = s->sample_ms > 0;
   /* All fit: their lengths were checked as they came in. */
   memcpy(msg->u.run_args.workdir, s->workdir, strlen(s->workdir) + 1);
-  memcpy(msg->u.run_args.traceparent, s->traceparent, strlen(s->traceparent) + 1);
+  if (s->traceparent)
+    memcpy(msg->u.run_args.traceparent, s->traceparent, strlen(s->traceparent) + 1);
   put_grants(&msg->u.run_args, s->grants);
   return msg;
-}
-
-static void queue_frame(struct sbx_run *run, uint8_t type, const struct sbx_bytes *b) {
-  uint8_t *header = run->headers[run->out_end / 2];
-  sbx_frame_header(header, type, (uint32_t)b->len);
-  run->out[run->out_end++] = (struct iovec){header, SBX_FRAME_HEADER};
-  run->out[run->out_end++] = (struct iovec){(void *)(uintptr_t)b->data, b->len};
-}
-
-static bool keep(napi_env napi, const struct sbx_bytes *b, napi_ref *ref) {
-  return !b->value || napi_create_reference(napi, b->value, 1, ref) == napi_ok;
 }
 
 /* stdout and stderr: pipes to the ring, or /dev/null. Returns NULL or the syscall that failed. */
@@ -225,6 +155,10 @@ static void on_backstop(uv_timer_t *timer) {
     sbx_runner_force(runner);
 }
 
+void sbx_run_expect(struct sbx_run *run) {
+  uv_timer_start(&run->backstop, on_backstop, run->runner->allowed_ms + START_MS, 0);
+}
+
 static void close_timers(struct sbx_run *run) {
   uv_close((uv_handle_t *)&run->backstop, on_backstop_closed);
   if (run->sampler.interval_ms > 0)
@@ -245,31 +179,18 @@ static void drop_box(void *target) {
   run->box = NULL;
 }
 
-static struct sbx_run *new_run(struct sbx_runner *runner, const struct start *s) {
+static struct sbx_run *new_run(struct sbx_runner *runner, const struct sbx_start *s) {
   struct sbx_run *run = calloc(1, sizeof *run);
   if (!run)
     return NULL;
   run->runner = runner;
   run->refs = 1;
+  run->waiting = s->ahead;
   for (int i = 0; i < SBX_CTL_MAX_FDS; i++)
     run->guest_fds[i] = -1;
-  sbx_frame_parser_init_host(&run->parser, (uint32_t)s->max_result);
-  if (s->on_lookup && runner->rules)
-    sbx_frame_accept(&run->parser, SBX_FRAME_RESOLVE, SBX_LIMIT_RESOLVE);
-  if (s->on_messages)
-    sbx_frame_accept(&run->parser, SBX_FRAME_MESSAGE, (uint32_t)s->max_message + SBX_MESSAGE_HEAD);
   run->outcome.sampler = &run->sampler;
-  run->outcome.log_rows = s->log_rows;
-  if (s->on_pieces)
-    sbx_pieces_accept(run, (uint32_t)s->max_result);
-  run->outcome.text_result = s->input.copy || !s->input.value;
   run->message = make_message(s);
-  if (s->collect_logs)
-    run->outcome.logs =
-        sbx_logring_new(s->log_bytes, s->on_logs ? sbx_live_add : NULL, &runner->env->live);
-  if (!run->message || (s->collect_logs && !run->outcome.logs)) {
-    free(run->message);
-    sbx_logring_free(run->outcome.logs);
+  if (!run->message) {
     free(run);
     return NULL;
   }
@@ -278,30 +199,24 @@ static struct sbx_run *new_run(struct sbx_runner *runner, const struct start *s)
   uv_unref((uv_handle_t *)&run->backstop);
   run->backstop.data = run;
   run->refs++;
-  if (s->sample_ms > 0) {
-    sbx_sampler_init(&run->sampler, runner->env->loop, s->sample_ms);
-    run->refs++;
-  }
   return run;
 }
 
 /* The part of startRun that must not fail halfway. Returns the Run, or NULL with an exception
  * pending and nothing but `start` left to free. */
-static napi_value launch(napi_env napi, struct sbx_runner *runner, struct start *s) {
+static napi_value launch(napi_env napi, struct sbx_runner *runner, struct sbx_start *s) {
   struct sbx_run *run = new_run(runner, s);
   if (!run) {
     sbx_throw(napi, "ERR_SBX_NOMEM", 0, NULL, "Out of memory");
     return NULL;
   }
   int errnum = 0;
-  if (s->program.value)
-    queue_frame(run, SBX_FRAME_PROGRAM, &s->program);
-  queue_frame(run, SBX_FRAME_REQUEST, &s->request);
-  if (s->input.value || s->input.copy)
-    queue_frame(run, SBX_FRAME_INPUT, &s->input);
-  run->text = s->input.copy;
-  s->input.copy = NULL;
   napi_value object = NULL;
+  if (s->program.value)
+    sbx_request_hold(run, SBX_FRAME_PROGRAM, &s->program);
+  if (!sbx_request_equip(napi, run, s))
+    goto refused;
+  sbx_request_let_go(run);
   const char *syscall = open_streams(run, s->collect_logs, &errnum);
   if (!syscall)
     syscall = copy_debug_fd(run, (int)s->debug_fd, &errnum);
@@ -310,23 +225,13 @@ static napi_value launch(napi_env napi, struct sbx_runner *runner, struct start 
     goto fail;
   }
   /* Small inputs are in the socket by now; only what is left needs its memory kept. */
-  if (run->out_at < run->out_end &&
-      !(keep(napi, &s->program, &run->program) && keep(napi, &s->request, &run->request) &&
-        keep(napi, &s->input, &run->input)))
+  if (run->out_at < run->out_end && !sbx_request_keep(napi, run, s))
     goto refused;
-  run->context = sbx_js_context(napi, "SANDBOXRUN");
   object = sbx_box_new(napi, &run_tag, run, drop_box, &run->box);
-  if (!run->context || !object ||
-      napi_create_reference(napi, s->runner_object, 1, &run->runner_object) != napi_ok)
+  if (!object || napi_create_reference(napi, s->runner_object, 1, &run->runner_object) != napi_ok)
     goto refused;
-  run->on_done = s->on_done;
-  run->on_logs = s->on_logs;
-  run->on_lookup = s->on_lookup;
-  run->on_messages = s->on_messages;
-  run->on_room = s->on_room;
-  run->on_pieces = s->on_pieces;
-  s->on_done = s->on_logs = s->on_lookup = s->on_messages = s->on_room = s->on_pieces = NULL;
-  uv_timer_start(&run->backstop, on_backstop, runner->allowed_ms + START_MS, 0);
+  if (!run->waiting)
+    sbx_run_expect(run);
   sbx_channel_add(runner, run);
   return object;
 refused: /* Does nothing when the engine has an exception of its own pending. */
@@ -338,19 +243,20 @@ fail:
 }
 
 napi_value sbx_run_start(napi_env napi, napi_callback_info info) {
-  struct start s = {0};
+  struct sbx_start s = {0};
   napi_value args[2], object = NULL;
   if (!sbx_args(napi, info, 2, args) || !sbx_arg_options(napi, args[1]))
     return NULL;
   struct sbx_env *env = sbx_env_get(napi);
   s.runner_object = args[0];
   /* The runner is looked up last: a getter among the options may have closed it. */
-  if (parse_start(napi, args[1], &s)) {
+  if (sbx_start_where(napi, args[1], &s) && (s.ahead || sbx_start_what(napi, args[1], &s)) &&
+      sbx_arg_function(napi, args[1], "onDone", &s.on_done)) {
     struct sbx_runner *runner = sbx_runner_get(napi, args[0]);
     if (runner)
       object = launch(napi, runner, &s);
   }
-  free_start(env, &s);
+  sbx_start_free(env, &s);
   return object;
 }
 
@@ -389,6 +295,19 @@ void sbx_run_started(struct sbx_run *run, const struct sbx_ctl_started *started)
   run->outcome.start_ns = started->start_ns;
   if (run->sampler.interval_ms > 0)
     sbx_sampler_start(&run->sampler, started->pid);
+  if (run->out_held > 0) {
+    sbx_request_let_go(run);
+    sbx_stream_flush(run);
+  }
+}
+
+static void read_rest(struct sbx_run *run) {
+  /* The data socket first: its last LOG frames are older than the end of the output. */
+  sbx_stream_drain(&run->streams[SBX_RUN_DATA]);
+  sbx_pieces_tell(run);
+  sbx_message_tell(run);
+  sbx_stream_drain(&run->streams[SBX_RUN_STDOUT]);
+  sbx_stream_drain(&run->streams[SBX_RUN_STDERR]);
 }
 
 void sbx_run_settle(struct sbx_run *run) {
@@ -396,12 +315,8 @@ void sbx_run_settle(struct sbx_run *run) {
   /* First out of the runner's list: JavaScript, called below, may end or start runs. */
   sbx_channel_remove(run);
   close_timers(run);
-  /* The data socket first: its last LOG frames are older than the end of the output. */
-  sbx_stream_drain(&run->streams[SBX_RUN_DATA]);
-  sbx_pieces_tell(run);
-  sbx_message_tell(run);
-  sbx_stream_drain(&run->streams[SBX_RUN_STDOUT]);
-  sbx_stream_drain(&run->streams[SBX_RUN_STDERR]);
+  if (!run->waiting)
+    read_rest(run);
   if (run->outcome.logs) {
     sbx_logring_finish(run->outcome.logs, (double)sbx_now_real_ns() / 1e6);
     sbx_live_flush(env, run->context, run->on_logs);
@@ -422,7 +337,7 @@ size_t sbx_run_memory(const struct sbx_run *run) {
                  run->pieces.out.bytes + run->pieces.came.bytes;
   if (run->message)
     bytes += sizeof *run->message;
-  for (unsigned i = run->out_at; i < run->out_end; i++)
+  for (unsigned i = run->out_at; i < run->out_end + run->out_held; i++)
     bytes += run->out[i].iov_len;
   return bytes;
 }

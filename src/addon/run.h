@@ -15,6 +15,7 @@
 #include "outbox.h"
 #include "outcome.h"
 #include "pieces.h"
+#include "start.h"
 
 /* The most frames that a run begins with. */
 #define SBX_RUN_FRAMES 3
@@ -42,7 +43,8 @@ struct sbx_run {
   bool queued;
   struct sbx_ctl *message; /* RUN, goes with guest_fds; NULL once sent */
   int guest_fds[SBX_CTL_MAX_FDS];
-  bool want_term, want_kill;
+  bool want_begin, want_term, want_kill;
+  bool waiting; /* started ahead: it has no request yet, and keeps nothing alive */
 
   napi_ref on_done;
   napi_ref on_logs, on_lookup, on_messages, on_room, on_pieces; /* may be NULL */
@@ -60,22 +62,26 @@ struct sbx_run {
   uv_timer_t backstop; /* the launcher keeps the deadlines; this is for one that hangs */
 
   /* PROGRAM (for a spawned guest), REQUEST and INPUT on their way to the guest: what is left is
-   * out[out_at..out_end). The bytes are the caller's memory, kept by the references until they are
-   * sent. */
+   * out[out_at..out_end), and behind that out_held for when the run has begun. The bytes are the
+   * caller's memory, kept by the references until they are sent. */
   uint8_t headers[SBX_RUN_FRAMES][SBX_FRAME_HEADER];
   struct iovec out[SBX_RUN_FRAMES * 2];
-  unsigned out_at, out_end;
+  unsigned out_at, out_end, out_held;
   napi_ref program, request, input;
   uint8_t *text; /* the input, where it was a text: malloc'ed */
 };
 
-/* startRun and endRun of src/README.md. */
+/* startRun, beginRun and endRun of src/README.md. */
 napi_value sbx_run_start(napi_env napi, napi_callback_info info);
+napi_value sbx_run_begin(napi_env napi, napi_callback_info info);
 napi_value sbx_run_end(napi_env napi, napi_callback_info info);
 
 /* The run behind an argument: false with an exception pending when it is none; *run is NULL when it
  * is over. */
 bool sbx_run_get(napi_env napi, napi_value value, struct sbx_run **run);
+
+/* It has been sent, or is about to be: from now on it may take too long. */
+void sbx_run_expect(struct sbx_run *run);
 
 /* The guest runs. */
 void sbx_run_started(struct sbx_run *run, const struct sbx_ctl_started *started);

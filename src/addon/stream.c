@@ -36,6 +36,8 @@ static void on_closed(uv_handle_t *handle) {
 static void forget_out(struct sbx_run *run) {
   run->out_at = run->out_end;
   sbx_js_unref(run->runner->env, &run->program);
+  if (run->out_held > 0)
+    return;
   sbx_js_unref(run->runner->env, &run->request);
   sbx_js_unref(run->runner->env, &run->input);
   free(run->text);
@@ -226,6 +228,11 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
   struct sbx_run *run = stream->run;
   if (env_of(stream)->exiting)
     return;
+  if (run->waiting) {
+    if (status < 0 || !sbx_stream_send(run))
+      uv_poll_stop(poll);
+    return;
+  }
   /* libuv has stopped the handle on EPOLLERR, which a stream socket has once the peer closed with
    * unread data in its queue: nothing can come behind what is readable now. */
   if (status < 0) {
@@ -259,8 +266,19 @@ int sbx_stream_open(struct sbx_run *run, enum sbx_stream_kind kind, int fd) {
   stream->open = true;
   run->refs++;
   bool writes = kind == SBX_RUN_DATA && sbx_stream_send(run);
-  rc = uv_poll_start(&stream->poll, UV_READABLE | (writes ? UV_WRITABLE : 0), on_poll);
+  int events = (run->waiting ? 0 : UV_READABLE) | (writes ? UV_WRITABLE : 0);
+  if (run->waiting)
+    uv_unref((uv_handle_t *)&stream->poll);
+  rc = events ? uv_poll_start(&stream->poll, events, on_poll) : 0;
   if (rc != 0)
     sbx_stream_close(stream);
   return rc;
+}
+
+void sbx_stream_listen(struct sbx_stream *stream) {
+  if (!stream->open)
+    return;
+  bool writes = stream->kind == SBX_RUN_DATA && sbx_stream_send(stream->run);
+  uv_ref((uv_handle_t *)&stream->poll);
+  uv_poll_start(&stream->poll, UV_READABLE | (writes ? UV_WRITABLE : 0), on_poll);
 }

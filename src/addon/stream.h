@@ -12,6 +12,9 @@
 /* Starts to watch `fd`, which then belongs to the stream. Returns 0 or -errno (fd is closed). */
 int sbx_stream_open(struct sbx_run *run, enum sbx_stream_kind kind, int fd);
 
+/* Of a guest that was started ahead, to which nothing was listened: its run begins. */
+void sbx_stream_listen(struct sbx_stream *stream);
+
 /* Stops watching, closes the descriptor. Harmless when it is closed. */
 void sbx_stream_close(struct sbx_stream *stream);
 

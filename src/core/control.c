@@ -19,6 +19,7 @@ size_t sbx_ctl_size(const struct sbx_ctl *msg) {
   case SBX_CTL_READY:
   case SBX_CTL_TERM:
   case SBX_CTL_KILL:
+  case SBX_CTL_BEGIN:
     return HEAD;
   case SBX_CTL_FATAL:
   case SBX_CTL_FAILED:

@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include "err.h"
 
-#define SBX_CTL_VERSION 4
+#define SBX_CTL_VERSION 5
 #define SBX_CTL_FD 3      /* the launcher's end of the control socket */
 #define SBX_POLICY_FD 4   /* the memfd with the encoded policy */
 #define SBX_CTL_RUN_FDS 3 /* that every RUN has */
@@ -39,7 +39,9 @@ enum sbx_ctl_type {
   SBX_CTL_GRANTED, /* launcher -> host: which of them it may connect to now */
   SBX_CTL_NET,     /* launcher -> host: what the guest connected to; comes before EXIT */
   SBX_CTL_SPARES, /* launcher -> host: how many guests there are that were forked ahead of demand */
-  SBX_CTL_ASK, /* launcher -> host: the run's stub resolver was asked for a name; GRANT answers */
+  SBX_CTL_ASK,   /* launcher -> host: the run's stub resolver was asked for a name; GRANT answers */
+  SBX_CTL_BEGIN, /* host -> launcher: the run of a guest begins that was started ahead of it, and
+                  * has not STARTED before */
 };
 
 /* Why a guest was ended by its supervisor. */
@@ -71,6 +73,7 @@ struct sbx_ctl_run {
   char workdir[PATH_MAX];
   uint32_t fork;     /* not 0: from a zygote, which the policy has to have arguments for */
   uint32_t sampled;  /* not 0: the host wants to know its pid, and will look at it in /proc */
+  uint32_t ahead;    /* not 0: no run yet, BEGIN follows, or KILL; for a guest that is not forked */
   uint32_t readable; /* from the launcher on: not 0: the guest lets its broker in by itself, see
                       * guards/listener.h */
   uint32_t grants_len;

@@ -25,7 +25,9 @@ struct init {
   struct sbx_job *job;
   struct sbx_guard_run run;
   int signal_fd, status_fd;
-  char **envp; /* the guest's whole environment */
+  bool executed; /* the guest's execve worked */
+  bool ahead;    /* its run has not begun */
+  char **envp;   /* the guest's whole environment */
   char **zygote_argv;
   struct sbx_tree tree;
   struct sbx_guest guest;
@@ -107,6 +109,27 @@ static void ask_host(struct init *s) {
     tell(s, &msg);
 }
 
+static void tell_started(struct init *s) {
+  struct sbx_ctl msg;
+  if (!s->executed || s->ahead)
+    return;
+  sbx_ctl_begin(&msg, SBX_CTL_STARTED, s->job->id);
+  msg.u.started = (struct sbx_ctl_started){.pid = s->guest.pid, .start_ns = s->guest.exit.start_ns};
+  tell(s, &msg);
+}
+
+/* One that has died while it waited has had no run, and the host may give that to another: it is
+ * not told that this one has started. */
+static void begin_run(struct init *s) {
+  while (reap_one(s, WNOHANG) > 0)
+    ;
+  if (!s->ahead || s->guest.gone)
+    return;
+  s->ahead = false;
+  sbx_guest_begin(&s->guest);
+  tell_started(s);
+}
+
 static void on_message(struct init *s) {
   struct sbx_ctl msg;
   int fds[SBX_CTL_MAX_FDS], nfds;
@@ -121,6 +144,8 @@ static void on_message(struct init *s) {
     ask_host(s);
   } else if (rc == 1 && msg.type == SBX_CTL_READY) /* A zygote: its guests are its own care. */
     sbx_guest_limit(&s->guest, 0);
+  else if (rc == 1 && msg.type == SBX_CTL_BEGIN)
+    begin_run(s);
   else if (rc == 1 && msg.type == SBX_CTL_TERM)
     signal_tree(s, sbx_guest_end(&s->guest, SBX_REASON_TERM, sbx_now_mono_ns()));
   else /* KILL, or the launcher is gone or broken. */
@@ -138,10 +163,8 @@ static void on_status(struct init *s) {
     err.text[SBX_ERR_TEXT_MAX - 1] = '\0';
     finish_failed(s, &err);
   }
-  struct sbx_ctl msg;
-  sbx_ctl_begin(&msg, SBX_CTL_STARTED, s->job->id);
-  msg.u.started = (struct sbx_ctl_started){.pid = s->guest.pid, .start_ns = s->guest.exit.start_ns};
-  tell(s, &msg);
+  s->executed = true;
+  tell_started(s);
   /* Not earlier: until execve() the file belongs to root, see core/proc.h. */
   s->guest.io_fd = sbx_proc_io_open(s->guest.pid);
 }
@@ -311,7 +334,8 @@ static void start_guest(struct init *s) {
     fail(s, SBX_STAGE_FORK, "fork");
   if (pid == 0)
     become(s, status[1], self);
-  sbx_guest_start(&s->guest, job->policy, pid, false, &s->tree, job->zygote_fd < 0);
+  s->ahead = job->args.ahead;
+  sbx_guest_start(&s->guest, job->policy, pid, false, &s->tree, job->zygote_fd < 0 && !s->ahead);
   if (s->run.zygote)
     sbx_guest_limit(&s->guest, job->policy->preload_ms);
   sbx_fd_close(&status[1]);

@@ -209,10 +209,11 @@ static bool may_fork(const struct sbx_policy *policy) {
 
 static void start_run(struct sbx_server *s, struct sbx_ctl *msg, int *fds, int nfds) {
   const char *what = "malloc";
-  int most = msg->u.run_args.fork ? SBX_CTL_RUN_FDS : SBX_CTL_MAX_FDS;
+  const struct sbx_ctl_run *args = &msg->u.run_args;
+  int most = args->fork ? SBX_CTL_RUN_FDS : SBX_CTL_MAX_FDS;
   if (nfds < SBX_CTL_RUN_FDS || nfds > most || msg->run == 0 || msg->run > SBX_RUN_ID_MAX ||
-      sbx_server_find(s, msg->run) || !sbx_ctl_run_valid(&msg->u.run_args) ||
-      (msg->u.run_args.fork && !may_fork(s->shared->policy))) {
+      sbx_server_find(s, msg->run) || !sbx_ctl_run_valid(args) ||
+      (args->fork && (args->ahead || !may_fork(s->shared->policy)))) {
     sbx_server_refuse(s, msg->run, EPROTO, "RUN");
     return;
   }
@@ -220,8 +221,8 @@ static void start_run(struct sbx_server *s, struct sbx_ctl *msg, int *fds, int n
   int rc = -ENOMEM;
   if (run) {
     *run = (struct sbx_run){.id = msg->run, .sock = -1, .listener_fd = -1};
-    rc = msg->u.run_args.fork ? start_forked(s, run, msg, fds, &what)
-                              : start_spawned(s, run, msg, fds, nfds, &what);
+    rc = args->fork ? start_forked(s, run, msg, fds, &what)
+                    : start_spawned(s, run, msg, fds, nfds, &what);
   }
   if (rc < 0) {
     if (run)
@@ -249,7 +250,8 @@ static void on_host_message(struct sbx_server *s, struct sbx_ctl *msg, int *fds,
     start_run(s, msg, fds, nfds);
   else if (run && run->of && (msg->type == SBX_CTL_TERM || msg->type == SBX_CTL_KILL))
     sbx_zygotes_end(s, run, msg);
-  else if (run && (msg->type == SBX_CTL_TERM || msg->type == SBX_CTL_KILL))
+  else if (run && !run->of &&
+           (msg->type == SBX_CTL_TERM || msg->type == SBX_CTL_KILL || msg->type == SBX_CTL_BEGIN))
     sbx_ctl_send(run->sock, msg, NULL, 0);
   else if (run && msg->type == SBX_CTL_GRANT)
     grant(s, run, msg);

@@ -17,13 +17,19 @@ static uint64_t later(uint64_t now_ns, uint64_t ms) {
 
 void sbx_guest_start(struct sbx_guest *guest, const struct sbx_policy *policy, pid_t pid,
                      bool alone, struct sbx_tree *tree, bool timed) {
-  uint64_t now = sbx_now_mono_ns();
   *guest = (struct sbx_guest){.policy = policy, .pid = pid, .io_fd = -1, .waiter_io_fd = -1};
   guest->exit.start_ns = sbx_now_real_ns();
-  guest->next_signal_ns = timed ? later(now, policy->timeout_ms) : UINT64_MAX;
-  sbx_watch_start(&guest->watch, policy, pid, alone, tree, now);
-  if (!timed)
-    guest->watch.next_cpu_ns = guest->watch.next_memory_ns = UINT64_MAX;
+  guest->next_signal_ns = UINT64_MAX;
+  sbx_watch_start(&guest->watch, policy, pid, alone, tree);
+  if (timed)
+    sbx_guest_begin(guest);
+}
+
+void sbx_guest_begin(struct sbx_guest *guest) {
+  uint64_t now = sbx_now_mono_ns();
+  guest->exit.start_ns = sbx_now_real_ns();
+  guest->next_signal_ns = later(now, guest->policy->timeout_ms);
+  sbx_watch_begin(&guest->watch, now);
 }
 
 void sbx_guest_limit(struct sbx_guest *guest, uint64_t ms) {

@@ -27,9 +27,14 @@ struct sbx_guest {
   struct sbx_watch watch;
 };
 
-/* A guest that was just forked. `alone` and `tree`: see watch.h. `timed`: it has a deadline. */
+/* A guest that was just forked. `alone` and `tree`: see watch.h. `timed`: its run begins with it;
+ * else it has no deadline, nor another limit that is kept here. */
 void sbx_guest_start(struct sbx_guest *guest, const struct sbx_policy *policy, pid_t pid,
                      bool alone, struct sbx_tree *tree, bool timed);
+
+/* The run of one that was started ahead begins: its deadline and limits. What the process has used
+ * by then counts, as it does where both begin at once. */
+void sbx_guest_begin(struct sbx_guest *guest);
 
 /* Of a zygote that loads foreign modules: it gets so long and a run's memory from now on. 0: no
  * limits. */

@@ -18,10 +18,14 @@
 #define CPU_SOONEST_MS 2u
 
 void sbx_watch_start(struct sbx_watch *watch, const struct sbx_policy *policy, pid_t guest,
-                     bool alone, struct sbx_tree *tree, uint64_t now_ns) {
+                     bool alone, struct sbx_tree *tree) {
   *watch = (struct sbx_watch){.policy = policy, .guest = guest, .alone = alone, .tree = tree};
-  watch->next_cpu_ns = policy->cpu_ms ? now_ns : UINT64_MAX;
-  watch->next_memory_ns = policy->memory_bytes ? now_ns + MEMORY_EVERY_MS * MS : UINT64_MAX;
+  watch->next_cpu_ns = watch->next_memory_ns = UINT64_MAX;
+}
+
+void sbx_watch_begin(struct sbx_watch *watch, uint64_t now_ns) {
+  watch->next_cpu_ns = watch->policy->cpu_ms ? now_ns : UINT64_MAX;
+  watch->next_memory_ns = watch->policy->memory_bytes ? now_ns + MEMORY_EVERY_MS * MS : UINT64_MAX;
 }
 
 void sbx_watch_reaped(struct sbx_watch *watch, const struct rusage *used) {

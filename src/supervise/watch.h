@@ -21,9 +21,13 @@ struct sbx_watch {
   struct sbx_tree *tree;                /* room for a list; the supervisor's */
 };
 
-/* Everything below the calling process counts, or only the guest when it is `alone`. */
+/* Everything below the calling process counts, or only the guest when it is `alone`. Does not look
+ * at anything before it begins. */
 void sbx_watch_start(struct sbx_watch *watch, const struct sbx_policy *policy, pid_t guest,
-                     bool alone, struct sbx_tree *tree, uint64_t now_ns);
+                     bool alone, struct sbx_tree *tree);
+
+/* Looks from now on. */
+void sbx_watch_begin(struct sbx_watch *watch, uint64_t now_ns);
 
 /* Looks at what is due. Returns SBX_REASON_CPU, SBX_REASON_MEMORY or SBX_REASON_NONE. */
 enum sbx_reason sbx_watch_check(struct sbx_watch *watch, uint64_t now_ns);

@@ -44,6 +44,13 @@ t.test('a runner alone does not keep the host alive, a pending run does', async 
   t.match(await end('pending run'), { code: 0, gone: true, output: 'settled 3\n' });
 });
 
+t.test('guests that were started ahead do not keep the host alive, nor outlive it', async (t) => {
+  t.match(await end('guests that wait'), { code: 0, gone: true, output: '', errors: '' });
+  t.match(await end('kill beside guests that wait'), { signal: 'SIGKILL', gone: true, output: '' });
+  const nothing = 'children 0\ngone true\n';
+  t.match(await end('worker with guests that wait'), { code: 0, output: nothing, errors: '' });
+});
+
 t.test('closing settles the runs and then tells', async (t) => {
   t.match(await end('close'), { code: 0, gone: true, output: 'settled true 0\n' });
   t.match(await end('close when idle'), { code: 0, gone: true, output: 'closed 0\n' });

@@ -17,7 +17,7 @@
 static const uint32_t types[] = {SBX_CTL_READY, SBX_CTL_FATAL,   SBX_CTL_RUN,    SBX_CTL_TERM,
                                  SBX_CTL_KILL,  SBX_CTL_STARTED, SBX_CTL_FAILED, SBX_CTL_EXIT,
                                  SBX_CTL_GRANT, SBX_CTL_GRANTED, SBX_CTL_NET,    SBX_CTL_SPARES,
-                                 SBX_CTL_ASK};
+                                 SBX_CTL_ASK,   SBX_CTL_BEGIN};
 #define TYPES (sizeof types / sizeof types[0])
 
 static void make_pair(int s[2]) {
@@ -79,7 +79,7 @@ static void every_type(void) {
   }
   ok(good, "each type of message comes through whole, its version filled in");
   ok(distinct, "and only its own bytes are sent");
-  struct sbx_ctl bad = {.type = 0}, over = {.type = SBX_CTL_ASK + 1}, far = {.type = UINT32_MAX};
+  struct sbx_ctl bad = {.type = 0}, over = {.type = SBX_CTL_BEGIN + 1}, far = {.type = UINT32_MAX};
   ok(sbx_ctl_size(&bad) == 0 && sbx_ctl_size(&over) == 0 && sbx_ctl_size(&far) == 0,
      "an unknown type has no size");
   struct sbx_ctl full = {.type = SBX_CTL_RUN, .u.run_args.grants_len = SBX_CTL_GRANTS_MAX};

@@ -139,7 +139,7 @@ static void policies(void) {
 static void controls(void) {
   char name[32];
   struct input mixed = {.n = 0};
-  for (uint32_t type = SBX_CTL_READY; type <= SBX_CTL_ASK; type++) {
+  for (uint32_t type = SBX_CTL_READY; type <= SBX_CTL_BEGIN; type++) {
     struct sbx_ctl msg = {.version = SBX_CTL_VERSION, .type = type, .run = type};
     struct input in = {.n = 0};
     if (type == SBX_CTL_RUN) {
