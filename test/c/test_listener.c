@@ -86,11 +86,11 @@ static void install(void *arg) {
   int pair[2], before = count_fds();
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   open_pair(pair);
-  child_ok(sbx_listener_install(true, *permit, pair[1], &err) == 0, "a listener is sent");
+  child_ok(sbx_listener_install(true, false, *permit, pair[1], &err) == 0, "a listener is sent");
   int listener = sbx_listener_take(pair[0]);
   child_ok(listener >= 0 && fcntl(listener, F_GETFD) == FD_CLOEXEC, "and taken");
   child_ok(sbx_listener_take(pair[0]) == -EAGAIN, "it is the only one");
-  child_ok(sbx_listener_install(true, *permit, pair[1], &err) == -EBUSY,
+  child_ok(sbx_listener_install(true, false, *permit, pair[1], &err) == -EBUSY,
            "a chain of filters has one");
   close(listener);
   close(pair[0]);
@@ -119,7 +119,7 @@ static void send_late(void *arg) {
   close(others[1]);
   if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
     _exit(1);
-  child_ok(sbx_listener_install(true, 0, pair[1], &err) == 0, "a listener is sent: %s", err.text);
+  child_ok(sbx_listener_install(true, false, 0, pair[1], &err) == 0, "a listener is sent: %s", err.text);
   child_ok(sbx_listener_take(pair[0]) >= 0, "and taken");
   waitpid(reader, NULL, 0);
 }

@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (rc == SBX_DNS_OK)
     check_name(&q);
   if (rc >= 0) {
-    size_t sent = sbx_dns_answer(&q, (enum sbx_dns_rcode)rc, (const uint8_t(*)[16])ips, n, out);
+    size_t sent = sbx_dns_answer(&q, (enum sbx_dns_rcode)rc, (const uint8_t(*)[16])ips, n, out, room);
     REQUIRE(len >= HEAD && sent >= HEAD && sent <= sizeof out);
     REQUIRE(memcmp(out, message, 2) == 0 && (out[2] & 0x80) && (out[3] & 15) == rc);
     REQUIRE(out[4] == 0 && out[5] <= 1 && out[8] == 0 && out[9] == 0 && out[10] == 0);
