@@ -44,8 +44,8 @@ int sbx_dns_read(const uint8_t *message, size_t len, struct sbx_dns_question *ou
 
 /* Writes the answer to a question that was read: with those of the `n` addresses (as in
  * core/netaddr.h) that are of the kind asked for, when `rcode` is SBX_DNS_OK. It has at most `room`
- * bytes, SBX_DNS_DATAGRAM_MAX or more, and is marked as truncated when those are too few. Returns its
- * length. */
+ * bytes, SBX_DNS_DATAGRAM_MAX or more, and is marked as truncated when those are too few. Returns
+ * its length. */
 size_t sbx_dns_answer(const struct sbx_dns_question *question, enum sbx_dns_rcode rcode,
                       const uint8_t (*ips)[16], size_t n, uint8_t *out, size_t room);
 

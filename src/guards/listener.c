@@ -144,8 +144,7 @@ static int load_and_send(bool sockets, bool binds, unsigned permit, int sock, in
   return fd < 0 ? fd : 0;
 }
 
-int sbx_listener_install(bool sockets, bool binds, unsigned permit, int sock,
-                         struct sbx_err *err) {
+int sbx_listener_install(bool sockets, bool binds, unsigned permit, int sock, struct sbx_err *err) {
   int sent = 0, rc = load_and_send(sockets, binds, permit, sock, &sent);
   if (rc < 0)
     return sbx_err_set(err, SBX_STAGE_SECCOMP, -rc,

@@ -58,8 +58,8 @@ struct sbx_broker {
   const struct sbx_netrules *rules;
   unsigned permit;
   bool apart;
-  bool boxes;        /* sbx_broker_box() */
-  int box_error;     /* 0 until the box was tried to be opened, and once it is open */
+  bool boxes;    /* sbx_broker_box() */
+  int box_error; /* 0 until the box was tried to be opened, and once it is open */
   struct sbx_netbox box;
   struct waiting waiting[WAITING_MAX];
   uint32_t n_waiting;

@@ -12,7 +12,8 @@
 #include "../guards/listener.h"
 
 int sbx_connections_open(struct sbx_connections *c, const struct sbx_netrules *rules,
-                         unsigned permit, bool counts, bool boxes, int *guest_fd, struct sbx_err *err) {
+                         unsigned permit, bool counts, bool boxes, int *guest_fd,
+                         struct sbx_err *err) {
   int pair[2];
   *c = (struct sbx_connections){rules, permit, counts, boxes, -1, NULL};
   *guest_fd = -1;
@@ -35,7 +36,8 @@ static int begin(struct sbx_connections *c, int listener, struct sbx_err *err) {
 }
 
 int sbx_connections_begin(struct sbx_connections *c, const struct sbx_netrules *rules,
-                          unsigned permit, bool counts, bool boxes, int listener, struct sbx_err *err) {
+                          unsigned permit, bool counts, bool boxes, int listener,
+                          struct sbx_err *err) {
   *c = (struct sbx_connections){rules, permit, counts, boxes, -1, NULL};
   int rc = begin(c, listener, err);
   if (rc == 0)

@@ -166,9 +166,9 @@ static int configure(struct sbx_netbox *box, const struct sbx_nameservers *named
 /* --- a thread inside ------------------------------------------------------------------------- */
 
 struct errand {
-  struct sbx_netbox *box;             /* to be opened */
+  struct sbx_netbox *box; /* to be opened */
   const struct sbx_nameservers *named;
-  const struct sbx_netbox *in;        /* or: a socket is to be made in it */
+  const struct sbx_netbox *in; /* or: a socket is to be made in it */
   int domain, type;
   int rc;
 };

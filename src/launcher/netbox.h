@@ -24,7 +24,8 @@ struct sbx_netbox {
   uint64_t cookie;
 };
 
-/* A few milliseconds at most, whatever the guest does. Returns 0 or -errno: then nothing is open. */
+/* A few milliseconds at most, whatever the guest does. Returns 0 or -errno: then nothing is open.
+ */
 int sbx_netbox_open(struct sbx_netbox *box, const struct sbx_nameservers *named);
 
 /* A UDP socket in there for the guest. `type`: SOCK_DGRAM and its flags. Returns it or -errno. */

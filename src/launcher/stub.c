@@ -39,7 +39,7 @@ enum state {
 /* Or a single question that came as a datagram, which is WAITING as long as it is there. */
 struct connection {
   enum state state;
-  int fd; /* -1: a datagram */
+  int fd;          /* -1: a datagram */
   uint16_t port;   /* EXPECTED: of the guest's socket */
   uint32_t number; /* WAITING: of the question; 0: not asked yet */
   uint64_t age;

@@ -695,7 +695,8 @@ static void listener_errors(void *arg) {
   child_ok(sbx_listener_take(none[0]) == -ECONNRESET, "no listener is one that never came");
   int before = count_fds();
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  child_ok(sbx_listener_install(true, false, 0, none[0], &err) == -EPIPE && err.stage == SBX_STAGE_SECCOMP,
+  child_ok(sbx_listener_install(true, false, 0, none[0], &err) == -EPIPE &&
+               err.stage == SBX_STAGE_SECCOMP,
            "a listener that cannot be sent is an error (%s)", err.text);
   child_ok(count_fds() == before, "and is closed");
   /* What nobody listens to any more is refused, and does not count as a listener. */
@@ -704,7 +705,8 @@ static void listener_errors(void *arg) {
            "a listener is sent and closed");
   int fd = sbx_listener_take(pair[1]);
   child_ok(fd >= 0 && fcntl(fd, F_GETFD) == FD_CLOEXEC, "it arrives, closed on exec");
-  child_ok(sbx_listener_install(false, false, 0, pair[0], &err) == -EBUSY && strstr(err.text, "already"),
+  child_ok(sbx_listener_install(false, false, 0, pair[0], &err) == -EBUSY &&
+               strstr(err.text, "already"),
            "a second one is an error");
 }
 

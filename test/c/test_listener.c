@@ -119,7 +119,8 @@ static void send_late(void *arg) {
   close(others[1]);
   if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
     _exit(1);
-  child_ok(sbx_listener_install(true, false, 0, pair[1], &err) == 0, "a listener is sent: %s", err.text);
+  child_ok(sbx_listener_install(true, false, 0, pair[1], &err) == 0, "a listener is sent: %s",
+           err.text);
   child_ok(sbx_listener_take(pair[0]) >= 0, "and taken");
   waitpid(reader, NULL, 0);
 }
