@@ -20,11 +20,11 @@ if (made.status !== 0) throw new Error(`the wrapper: ${made.stdout}${made.stderr
  * @param {string} variant
  * @param {boolean} asUser
  * @param {'strict' | 'best-effort'} isolation
- * @param {'spawn' | 'fork'} startup
+ * @param {'auto' | 'spawn' | 'fork'} startup
  * @param {...string} capabilities
- * @returns {any[]} what each run says
+ * @returns {any[]} what each run says, and how it was started
  */
-function play(variant, asUser, isolation, startup, ...capabilities) {
+function playAll(variant, asUser, isolation, startup, ...capabilities) {
   const line = [process.execPath, host, isolation, startup, ...capabilities];
   const [command, ...args] = variant === 'default' ? line : [without, variant, ...line];
   const { stdout, stderr } = spawnSync(command, args, {
@@ -32,7 +32,12 @@ function play(variant, asUser, isolation, startup, ...capabilities) {
     env: { PATH: process.env.PATH, SBX_PROGRAM: program },
     ...(asUser && { uid: NOBODY, gid: NOBODY }),
   });
-  return JSON.parse(stdout || JSON.stringify(stderr));
+  return JSON.parse(stdout || JSON.stringify([{ said: stderr }]));
+}
+
+/** @param {Parameters<typeof playAll>} args @returns {any[]} */
+function play(...args) {
+  return playAll(...args).map((/** @type {any} */ { startup, ...said }) => said);
 }
 
 const users = process.getuid?.() === 0 ? ['root', 'user'] : ['user'];
@@ -91,6 +96,12 @@ for (const user of users) {
       },
     );
   }
+  // Nothing opens a guest that is not dumpable to a broker but root, see canBrokerForks().
+  for (const startup of /** @type {('auto' | 'fork')[]} */ (['auto', 'fork']))
+    t.test(`${user}, ${startup}: where a broker cannot look into forked guests`, async (t) => {
+      const each = { said: byUdp, startup: asUser || startup === 'auto' ? 'spawn' : 'fork' };
+      t.same(playAll('no-landlock-getfd', asUser, 'strict', startup), [each, each, each]);
+    });
   t.test(`${user}: where nobody can be asked, strict refuses`, async (t) => {
     const refused = { code: 'ISOLATION_UNAVAILABLE', message: /permissions\.network.*listener/ };
     t.match(play('no-listener', asUser, 'strict', 'spawn'), [refused, refused, refused]);
