@@ -37,7 +37,7 @@ function playAll(variant, asUser, isolation, startup, ...capabilities) {
 
 /** @param {Parameters<typeof playAll>} args @returns {any[]} */
 function play(...args) {
-  return playAll(...args).map((/** @type {any} */ { startup, ...said }) => said);
+  return playAll(...args).map((/** @type {any} */ { said }) => said);
 }
 
 const users = process.getuid?.() === 0 ? ['root', 'user'] : ['user'];
