@@ -345,7 +345,9 @@ static void test_foreign(const char *who) {
 
 static const struct seccomp_case cases[] = {
     {"dangerous", check_dangerous, {.exec_fd = -1}},
-    {"dangerous, everything permitted", check_dangerous, {127, true, true, true, true, true, false, -1}},
+    {"dangerous, everything permitted",
+     check_dangerous,
+     {127, true, true, true, true, true, false, -1}},
     {"no spawn", check_no_spawn, {.exec_fd = -1}},
     {"spawn", check_spawn, {.exec_fd = -1}},
     {"signals", check_signals, {.exec_fd = -1}},

@@ -106,8 +106,9 @@ int main(int argc, char **argv) {
   bool listener = argc > 2 && strcmp(argv[1], "no-listener") == 0;
   bool getfd = neither || (argc > 2 && strcmp(argv[1], "no-getfd") == 0);
   if (!userns && !landlock && !listener && !getfd) {
-    fprintf(stderr, "usage: without no-userns|no-landlock|bare|no-getfd|no-landlock-getfd|no-listener "
-                    "COMMAND...\n");
+    fprintf(stderr,
+            "usage: without no-userns|no-landlock|bare|no-getfd|no-landlock-getfd|no-listener "
+            "COMMAND...\n");
     return 64;
   }
   /* Root needs it not, and would lose set-user-id programs by it. */
