@@ -84,6 +84,7 @@ export function planConfinement(config, launcher) {
   const { startup, why } = chooseStartup(config, {
     filtered: works(reports.seccomp),
     complete: works(reports.namespaces) && works(reports.landlock),
+    brokered: !goesByRules(permissions.network) || canBrokerForks(reports),
   });
   return { use, permit: permitOf(permissions, reports), startup, why, layers, broken, failure };
 }
@@ -208,6 +209,18 @@ function held(name, guards) {
         'unavailable',
         guards.map(([guard, report]) => `${guard}: ${report.text}`).join('; '),
       );
+}
+
+/**
+ * A broker that may not take its guest's sockets has to find them in /proc, where only root looks into
+ * a process that is not dumpable. Where Landlock keeps siblings out, or there is no user namespace, a
+ * guest is (has_to_admit in src/launcher/forked.c).
+ *
+ * @param {import('./probe.js').Probe['guards']} reports
+ */
+function canBrokerForks({ broker, landlock, namespaces }) {
+  const hidden = namespaces.status !== 'unavailable' && landlock.status === 'unavailable';
+  return broker.status !== 'partial' || !hidden || process.geteuid?.() === 0;
 }
 
 /** @param {GuardReport} broker */

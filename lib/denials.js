@@ -95,6 +95,12 @@ function explainNetwork(code, syscall, { address, port, hostname, path: file }, 
     };
   }
   if (network.allow.includes('*') && network.deny.length === 0) return undefined;
+  // Of node:dgram alone has an error that name.
+  if (syscall === 'send' && !capabilities.includes('net:udp'))
+    return {
+      key: 'permissions.capabilities',
+      why: `sending datagrams to ${where} needs the capability 'net:udp'`,
+    };
   const name = typeof address === 'string' ? run.names?.of(address) : undefined;
   const named = name === undefined ? where : `${name} (${where})`;
   if (rules && isDenied(run.network, host, port))

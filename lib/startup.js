@@ -87,13 +87,19 @@ export function trialFailure({ kind, reason, stage, message, exitCode, signal, r
 }
 
 /**
+ * @typedef {object} Guards
+ * @property {boolean} filtered there is a system call filter
+ * @property {boolean} complete there are namespaces and Landlock too
+ * @property {boolean} brokered a forked guest's connections can be made for it, if any are judged
+ */
+
+/**
  * What a configuration asks for. A forked guest is one process, which the system call filter keeps
  * alone: nothing has to be looked for when it ends. One that may start others is executed under an
  * init of its own.
  *
  * @param {Readonly<import('./config.js').Config>} config
- * @param {{ filtered: boolean, complete: boolean }} guards whether there is a system call filter, and
- *   whether there are namespaces and Landlock too
+ * @param {Guards} guards
  * @returns {{ startup: 'auto' | 'spawn' | 'fork', why: string }}
  */
 export function chooseStartup({ startup, permissions, execution }, guards) {
@@ -106,14 +112,19 @@ export function chooseStartup({ startup, permissions, execution }, guards) {
 /**
  * @param {readonly string[]} capabilities
  * @param {readonly string[]} preload
- * @param {{ filtered: boolean, complete: boolean }} guards
+ * @param {Guards} guards
  */
-function whySpawned(capabilities, preload, { filtered, complete }) {
+function whySpawned(capabilities, preload, { filtered, complete, brokered }) {
   if (!filtered) return 'a forked guest needs the system call filter';
   if (capabilities.includes('process:spawn'))
     return "with 'process:spawn' a guest is more than one process";
   if (preload.length > 0 && !complete)
     return 'execution.preload needs namespaces and Landlock, which confine what is preloaded';
+  if (!brokered)
+    return (
+      'connections of forked guests cannot be judged here: pidfd_getfd(2) is refused, and without ' +
+      'Landlock nothing else may open a guest to its broker'
+    );
   return undefined;
 }
 

@@ -4,7 +4,7 @@ import { CpuHistory } from '../lib/learning.js';
 import { canFork, chooseStartup, explainStartup, noteForks, trialFailure } from '../lib/startup.js';
 import { parseConfig } from '../lib/config.js';
 
-const all = { filtered: true, complete: true };
+const all = { filtered: true, complete: true, brokered: true };
 
 t.test('what has to be spawned, and why', async (t) => {
   const config = parseConfig({ startup: 'fork' });
@@ -14,6 +14,11 @@ t.test('what has to be spawned, and why', async (t) => {
     why: /system call filter/,
   });
   t.match(chooseStartup(config, { ...all, complete: false }), { startup: 'fork' });
+  for (const startup of ['auto', 'fork'])
+    t.match(chooseStartup(parseConfig({ startup }), { ...all, brokered: false }), {
+      startup: 'spawn',
+      why: /pidfd_getfd.*Landlock/,
+    });
   const preloading = parseConfig({ execution: { preload: ['a'] } });
   t.match(chooseStartup(preloading, all), { startup: 'auto' });
   t.match(chooseStartup(preloading, { ...all, complete: false }), {

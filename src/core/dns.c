@@ -13,6 +13,7 @@
 #define CLASS_IN 1u
 #define FLAG_ANSWER 0x8000u
 #define OPCODE 0x7800u
+#define FLAG_TRUNCATED 0x0200u
 #define FLAG_RECURSION_WANTED 0x0100u
 #define FLAG_RECURSION_DONE 0x0080u
 /* Seconds. What was granted stays so for the run, so this is only how soon a change is seen. */
@@ -100,22 +101,24 @@ static uint8_t *put_record(uint8_t *at, uint16_t type, const uint8_t ip[16]) {
 }
 
 size_t sbx_dns_answer(const struct sbx_dns_question *question, enum sbx_dns_rcode rcode,
-                      const uint8_t (*ips)[16], size_t n, uint8_t out[SBX_DNS_ANSWER_MAX]) {
+                      const uint8_t (*ips)[16], size_t n, uint8_t *out, size_t room) {
   uint8_t *at = out + HEAD;
-  unsigned records = 0;
+  unsigned records = 0, truncated = 0;
   memcpy(at, question->wire, question->wire_len);
   at += question->wire_len;
   for (size_t i = 0; rcode == SBX_DNS_OK && i < n; i++) {
     if (sbx_netaddr_is_v4(ips[i]) != (question->type == SBX_DNS_A))
       continue;
-    if ((size_t)(out + SBX_DNS_ANSWER_MAX - at) < 12 + 16)
+    if ((size_t)(out + room - at) < 12 + 16) {
+      truncated = FLAG_TRUNCATED;
       break;
+    }
     at = put_record(at, question->type, ips[i]);
     records++;
   }
   unsigned kept = question->flags & (OPCODE | FLAG_RECURSION_WANTED);
   put16(out, question->id);
-  put16(out + 2, FLAG_ANSWER | FLAG_RECURSION_DONE | kept | (unsigned)rcode);
+  put16(out + 2, FLAG_ANSWER | FLAG_RECURSION_DONE | truncated | kept | (unsigned)rcode);
   put16(out + 4, question->wire_len > 0 ? 1 : 0);
   put16(out + 6, records);
   memset(out + 8, 0, 4);

@@ -11,6 +11,8 @@
 #define SBX_DNS_QUESTION_MAX 512u
 /* A question, and 64 addresses of the longer kind. */
 #define SBX_DNS_ANSWER_MAX 2560u
+/* What any resolver takes over UDP. */
+#define SBX_DNS_DATAGRAM_MAX 512u
 #define SBX_DNS_NAME_MAX 256u
 
 enum sbx_dns_rcode {
@@ -41,9 +43,10 @@ struct sbx_dns_question {
 int sbx_dns_read(const uint8_t *message, size_t len, struct sbx_dns_question *out);
 
 /* Writes the answer to a question that was read: with those of the `n` addresses (as in
- * core/netaddr.h) that are of the kind asked for, when `rcode` is SBX_DNS_OK. Returns its length.
- */
+ * core/netaddr.h) that are of the kind asked for, when `rcode` is SBX_DNS_OK. It has at most `room`
+ * bytes, SBX_DNS_DATAGRAM_MAX or more, and is marked as truncated when those are too few. Returns
+ * its length. */
 size_t sbx_dns_answer(const struct sbx_dns_question *question, enum sbx_dns_rcode rcode,
-                      const uint8_t (*ips)[16], size_t n, uint8_t out[SBX_DNS_ANSWER_MAX]);
+                      const uint8_t (*ips)[16], size_t n, uint8_t *out, size_t room);
 
 #endif

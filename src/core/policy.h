@@ -7,6 +7,7 @@
 #ifndef SBX_POLICY_H
 #define SBX_POLICY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "err.h"
@@ -66,6 +67,13 @@ struct sbx_policy {
   uint64_t max_tasks;           /* RLIMIT_NPROC of such a zygote and all its guests together */
   char **net_allow, **net_deny; /* patterns of core/netrules.h; NULL-terminated */
 };
+
+/* Whether guests have UDP sockets that lead nowhere but to the stub resolver of their run, see
+ * launcher/netbox.h. */
+static inline bool sbx_policy_boxes_udp(const struct sbx_policy *policy) {
+  return (policy->use & SBX_USE_NAMESPACES) && (policy->permit & SBX_PERMIT_NET_RULES) &&
+         !(policy->permit & SBX_PERMIT_NET_UDP);
+}
 
 /* Encodes into a malloc'ed buffer. Returns 0, or -errno with `err` filled. */
 int sbx_policy_encode(const struct sbx_policy *policy, uint8_t **out, size_t *out_len,

@@ -159,6 +159,7 @@ static int open_seccomp(struct sbx_guard_shared *shared, struct sbx_err *err) {
       .signals_scoped = landlock && abi >= 6,
       .connect_governed = (own && !shares_network(policy)) || (landlock && abi >= 4),
       .read_only_mounts = own,
+      .boxed_udp = sbx_policy_boxes_udp(policy),
       .exec_fd = shared->forked ? -1 : (int)sbx_guard_max_files(policy),
   };
   if (!uses(policy, SBX_USE_SECCOMP))
@@ -192,8 +193,9 @@ static int apply_seccomp(struct sbx_guard_run *run, struct sbx_err *err) {
   bool by_rules = (run->policy->permit & SBX_PERMIT_NET_RULES) && !run->zygote;
   int rc = by_rules && run->readable ? sbx_listener_admit(run->listener_fd, err) : 0;
   /* TCP sockets are the broker's as well: the guest's network may be an empty one. */
+  bool binds = sbx_policy_boxes_udp(run->policy) && !(run->policy->permit & SBX_PERMIT_NET_LISTEN);
   if (rc == 0 && by_rules)
-    rc = sbx_listener_install(true, run->policy->permit, run->listener_fd, err);
+    rc = sbx_listener_install(true, binds, run->policy->permit, run->listener_fd, err);
   if (run->forked) /* Otherwise it is closed by execve(). */
     sbx_fd_close(&run->listener_fd);
   struct sbx_guard_shared *shared = run->shared;

@@ -38,16 +38,17 @@
 #error "the halves of arguments are the other way round"
 #endif
 
-static int load(bool sockets, unsigned permit) {
+static int load(bool sockets, bool binds, unsigned permit) {
   bool udp = permit & SBX_PERMIT_NET_UDP, local = permit & SBX_PERMIT_NET_UNIX;
   uint32_t listens = permit & SBX_PERMIT_NET_LISTEN ? SYS_listen : NEVER;
   /* Other architectures, and x32, are killed by the filter that follows. A unix socket is the
    * guest's own, and so is a message that goes where its socket is connected to. */
   struct sock_filter code[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCH, 0, 14),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCH, 0, 15),
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_connect, 11, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_connect, 12, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, binds ? SYS_bind : NEVER, 11, 0),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, listens, 10, 0),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, udp ? SYS_sendmsg : NEVER, 9, 0),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, udp ? SYS_sendmmsg : NEVER, 8, 0),
@@ -117,7 +118,7 @@ static int await_sender(pid_t pid) {
 }
 
 /* Loads the filter and has its listener sent. What fails is in *sent unless it is the loading. */
-static int load_and_send(bool sockets, unsigned permit, int sock, int *sent) {
+static int load_and_send(bool sockets, bool binds, unsigned permit, int sock, int *sent) {
   SBX_AUTO_FD int told = -1;
   SBX_AUTO_FD int tell = -1;
   int ends[2];
@@ -131,7 +132,7 @@ static int load_and_send(bool sockets, unsigned permit, int sock, int *sent) {
     if (sender < 0)
       return *sent = sender;
   }
-  SBX_AUTO_FD int fd = load(sockets, permit);
+  SBX_AUTO_FD int fd = load(sockets, binds, permit);
   if (sender == 0) {
     *sent = fd < 0 ? 0 : send_fd(sock, fd);
   } else {
@@ -143,8 +144,8 @@ static int load_and_send(bool sockets, unsigned permit, int sock, int *sent) {
   return fd < 0 ? fd : 0;
 }
 
-int sbx_listener_install(bool sockets, unsigned permit, int sock, struct sbx_err *err) {
-  int sent = 0, rc = load_and_send(sockets, permit, sock, &sent);
+int sbx_listener_install(bool sockets, bool binds, unsigned permit, int sock, struct sbx_err *err) {
+  int sent = 0, rc = load_and_send(sockets, binds, permit, sock, &sent);
   if (rc < 0)
     return sbx_err_set(err, SBX_STAGE_SECCOMP, -rc,
                        "the filter that hands connections over cannot be loaded (errno %d)%s", -rc,

@@ -14,10 +14,10 @@
 
 /* In the guest, between fork() and execve() if there is one, after no_new_privs: loads the filter
  * and sends its listener over `sock`, a Unix socket of the launcher's or init's. `sockets`:
- * socket(2) is handed over, too. `permit` (enum sbx_permit): what else is, see launcher/broker.h.
- * Async-signal-safe. Returns 0, or -errno with `err` (stage SBX_STAGE_SECCOMP) filled: -EBUSY when
- * a filter above has a listener already. */
-int sbx_listener_install(bool sockets, unsigned permit, int sock, struct sbx_err *err);
+ * socket(2) is handed over, too; `binds`: bind(2). `permit` (enum sbx_permit): what else is, see
+ * launcher/broker.h. Async-signal-safe. Returns 0, or -errno with `err` (stage SBX_STAGE_SECCOMP)
+ * filled: -EBUSY when a filter above has a listener already. */
+int sbx_listener_install(bool sockets, bool binds, unsigned permit, int sock, struct sbx_err *err);
 
 /* Before that, in a forked guest whose broker no capability lets in: makes the guest what execve(2)
  * would have made of it, readable by processes of its own user that nothing else keeps out. Yama

@@ -5,7 +5,8 @@
  * socket may connect to or bind is left to Landlock (TCP ports; abstract unix sockets, by scope),
  * to the mount namespace (unix sockets with a path), to the network namespace and to the broker.
  * So this file sees to it that a socket which takes an address where none can be seen (sendmsg's
- * msg_name, on datagram sockets) exists only where any address of its family is permitted. */
+ * msg_name, on datagram sockets) exists only where any address of its family is permitted, or leads
+ * nowhere (launcher/netbox.h). */
 #include "rules.h"
 
 #include <linux/in.h>
@@ -52,8 +53,11 @@ static bool may_connect(const struct sbx_seccomp_options *options) {
 
 /* By rules, an address to come from is given to who may be reached there: to others it would be a
  * way to steer what the broker has judged. */
-static bool may_bind(unsigned permit) {
+static bool may_bind(const struct sbx_seccomp_options *options) {
+  unsigned permit = options->permit;
   bool reachable = permit & (SBX_PERMIT_NET_LISTEN | SBX_PERMIT_NET_UDP);
+  if (options->boxed_udp) /* The broker decides, see listener.h. */
+    return true;
   return permit & SBX_PERMIT_NET_RULES ? reachable : (permit & ANY) != 0;
 }
 
@@ -71,7 +75,7 @@ int sbx_rules_net_verdict(const struct sbx_seccomp_options *options, enum sbx_ru
   case SBX_RULE_CONNECT:
     return allow_if(may_connect(options));
   case SBX_RULE_BIND:
-    return allow_if(may_bind(permit));
+    return allow_if(may_bind(options));
   case SBX_RULE_LISTEN:
     return allow_if(may_listen(permit));
   default:
@@ -98,6 +102,7 @@ static void emit_socket(struct sbx_rules *rules) {
   unsigned permit = rules->options->permit;
   int inet = sbx_bpf_label(bpf), stream = sbx_bpf_label(bpf), datagram = sbx_bpf_label(bpf);
   int refused = rules->verdict[SBX_VERDICT_EACCES];
+  bool udp = (permit & UDP) || rules->options->boxed_udp;
   sbx_bpf_load_arg(bpf, 0, SBX_BPF_LOW);
   if (permit & UNIX)
     sbx_rules_when(rules, AF_UNIX, SBX_VERDICT_ALLOW);
@@ -106,7 +111,7 @@ static void emit_socket(struct sbx_rules *rules) {
   sbx_bpf_bind(bpf, inet);
   load_type(bpf);
   sbx_bpf_if(bpf, BPF_JEQ, SOCK_STREAM, permit & TCP ? stream : refused, SBX_BPF_NEXT);
-  sbx_bpf_if(bpf, BPF_JEQ, SOCK_DGRAM, permit & UDP ? datagram : refused, refused);
+  sbx_bpf_if(bpf, BPF_JEQ, SOCK_DGRAM, udp ? datagram : refused, refused);
   sbx_bpf_bind(bpf, stream);
   emit_protocol(rules, IPPROTO_TCP);
   sbx_bpf_bind(bpf, datagram);
@@ -133,7 +138,7 @@ static void emit_flags(struct sbx_rules *rules, unsigned arg) {
 
 static void emit_sendto(struct sbx_rules *rules) {
   emit_flags(rules, 3);
-  if (rules->options->permit & (UDP | UNIX))
+  if ((rules->options->permit & (UDP | UNIX)) || rules->options->boxed_udp)
     sbx_rules_goto(rules, SBX_VERDICT_ALLOW);
   else
     sbx_bpf_if_arg(rules->bpf, 4, 0, rules->verdict[SBX_VERDICT_ALLOW],

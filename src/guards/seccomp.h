@@ -35,6 +35,9 @@ struct sbx_seccomp_options {
   /* What may not be written is mounted read-only: chmod, chown, utimes and setxattr may be called.
    * Otherwise they are refused for all files, since Landlock does not govern them. */
   bool read_only_mounts;
+  /* UDP sockets exist that lead nowhere but to the run's stub resolver, whatever address they are
+   * given. By rules, without SBX_PERMIT_NET_UDP. */
+  bool boxed_udp;
   /* It confines its children further: seccomp(2) may load filters. For a zygote. */
   bool confines;
   int exec_fd; /* execveat(2) of this descriptor is allowed, by number; -1: none. It is at least

@@ -23,6 +23,7 @@
 #include "datagram.h"
 #include "kept.h"
 #include "local.h"
+#include "netbox.h"
 #include "notify.h"
 #include "sock.h"
 #include "stub.h"
@@ -38,6 +39,9 @@
 
 /* Threads of the guest that wait in a blocking connect() at the same time. Node.js has none. */
 #define WAITING_MAX 64
+/* What musl connects a UDP socket to, and sends nothing, to know whether there is IPv4 or IPv6
+ * (AI_ADDRCONFIG). Another error than "unreachable" ends its getaddrinfo(3). */
+#define MUSL_PROBE 65535u
 /* Calls answered in a row before the process's other duties get a look. */
 #define BATCH 32
 #define SWEEP_NS UINT64_C(1000000000)
@@ -54,6 +58,9 @@ struct sbx_broker {
   const struct sbx_netrules *rules;
   unsigned permit;
   bool apart;
+  bool boxes;    /* sbx_broker_box() */
+  int box_error; /* 0 until the box was tried to be opened, and once it is open */
+  struct sbx_netbox box;
   struct waiting waiting[WAITING_MAX];
   uint32_t n_waiting;
   struct sbx_kept kept;
@@ -229,15 +236,17 @@ static int take_socket(struct sbx_broker *b, const struct sbx_notify_call *call)
   return b->kept.active ? sbx_kept_take(&b->kept, call, number) : sbx_notify_fd(call, number);
 }
 
-static bool is_stub(struct sbx_broker *b, const struct sbx_netaddr *addr) {
-  if (addr->port != SBX_STUB_PORT)
-    return false;
+static bool has_stub(struct sbx_broker *b) {
   if (!b->stub && sbx_stub_open(&b->stub) == 0 &&
       watch(b, sbx_stub_fd(b->stub), EPOLLIN, TAG_STUB) < 0) {
     sbx_stub_close(b->stub);
     b->stub = NULL;
   }
-  return b->stub && sbx_stub_serves(b->stub, addr);
+  return b->stub;
+}
+
+static bool is_stub(struct sbx_broker *b, const struct sbx_netaddr *addr) {
+  return addr->port == SBX_STUB_PORT && has_stub(b) && sbx_stub_serves(b->stub, addr);
 }
 
 /* Connects to the run's own resolver; takes over `sock`. */
@@ -278,6 +287,80 @@ static void connect_judged(struct sbx_broker *b, const struct sbx_notify_call *c
   }
 }
 
+/* --- UDP sockets that lead to the stub ------------------------------------------------------- */
+
+static bool is_boxed(const struct sbx_broker *b, int sock) {
+  return sock >= 0 && sbx_sock_kind(sock) == SBX_SOCK_UDP && sbx_netbox_has(&b->box, sock);
+}
+
+/* Once: a guest could have it fail over and over. */
+static int open_box(struct sbx_broker *b) {
+  if (b->box.ns_fd >= 0 || b->box_error)
+    return b->box_error;
+  if (!has_stub(b))
+    return -ENOMEM;
+  int rc = sbx_netbox_open(&b->box, sbx_stub_nameservers(b->stub));
+  if (rc == 0 && (rc = sbx_stub_hear(b->stub, b->box.servers)) < 0)
+    sbx_netbox_close(&b->box);
+  return b->box_error = rc;
+}
+
+static int make_boxed(struct sbx_broker *b, int domain, int type) {
+  int rc = open_box(b);
+  return rc < 0 ? rc : sbx_netbox_socket(&b->box, domain, type);
+}
+
+/* Returns false for any other socket. Where it leads is the kernel's to say. */
+static bool connect_boxed(struct sbx_broker *b, const struct sbx_notify_call *call,
+                          const struct sbx_netaddr *addr) {
+  struct sockaddr_storage sa;
+  if (b->box.ns_fd < 0)
+    return false;
+  SBX_AUTO_FD int sock = take_socket(b, call);
+  if (!sbx_notify_valid(b->listener, call->id))
+    return true;
+  if (sock >= 0)
+    sbx_kept_add(&b->kept, sock);
+  if (!is_boxed(b, sock))
+    return false;
+  socklen_t len = sbx_netaddr_sockaddr(addr, &sa);
+  bool probe = addr->port == MUSL_PROBE && sbx_net_special(addr->ip) == SBX_NET_LOOPBACK;
+  int error = !probe && connect(sock, (struct sockaddr *)&sa, len) < 0 ? errno : 0;
+  sbx_notify_answer(b->listener, call->id, error, 0);
+  return true;
+}
+
+/* A port that somebody is to find it at has no use in there: better to say so. */
+static int bind_boxed(int sock, const struct sockaddr_storage *sa, size_t len) {
+  const struct sockaddr_in *in = (const struct sockaddr_in *)sa; /* the same place in IPv6 */
+  bool inet = sa->ss_family == AF_INET || sa->ss_family == AF_INET6;
+  if (!inet || len < sizeof *in)
+    return EINVAL;
+  if (in->sin_port != 0)
+    return EACCES;
+  return bind(sock, (const struct sockaddr *)sa, (socklen_t)len) < 0 ? errno : 0;
+}
+
+/* Of any other socket it could steer what was judged. */
+static void on_bind(struct sbx_broker *b, const struct sbx_notify_call *call) {
+  struct sockaddr_storage sa;
+  size_t len;
+  SBX_AUTO_FD int sock = take_socket(b, call);
+  if (!sbx_notify_valid(b->listener, call->id))
+    return;
+  if (sock >= 0)
+    sbx_kept_add(&b->kept, sock);
+  int error = sock == -EBADF ? EBADF : EACCES;
+  if (is_boxed(b, sock)) {
+    error = copy_address(b, call, &sa, &len);
+    if (!error)
+      error = bind_boxed(sock, &sa, len);
+  }
+  sbx_notify_answer(b->listener, call->id, error, 0);
+}
+
+/* --- calls ----------------------------------------------------------------------------------- */
+
 /* To a path, or to nothing, which a UDP socket may. */
 static void connect_other(struct sbx_broker *b, const struct sbx_notify_call *call,
                           const struct sockaddr_storage *sa, size_t len) {
@@ -291,10 +374,13 @@ static void connect_other(struct sbx_broker *b, const struct sbx_notify_call *ca
     error = EBADF;
   else if (sa->ss_family == AF_UNIX && kind == SBX_SOCK_UNIX && (b->permit & SBX_PERMIT_NET_UNIX))
     error = sbx_local_connect(call, b->listener, sock, sa, len, b->apart);
-  else if (sa->ss_family == AF_UNSPEC && kind == SBX_SOCK_UDP && (b->permit & SBX_PERMIT_NET_UDP))
+  else if (sa->ss_family == AF_UNSPEC && kind == SBX_SOCK_UDP &&
+           ((b->permit & SBX_PERMIT_NET_UDP) || is_boxed(b, sock)))
     error = connect(sock, (const struct sockaddr *)&nothing, sizeof nothing) < 0 ? errno : 0;
   if (error == EACCES)
     note(b, NULL, SBX_NET_MALFORMED);
+  if (is_boxed(b, sock))
+    sbx_kept_add(&b->kept, sock);
   sbx_notify_answer(b->listener, call->id, error, 0);
 }
 
@@ -303,7 +389,7 @@ static void on_connect(struct sbx_broker *b, const struct sbx_notify_call *call)
   struct sbx_netaddr addr;
   size_t len;
   int error = copy_address(b, call, &sa, &len);
-  bool more = (b->permit & (SBX_PERMIT_NET_UNIX | SBX_PERMIT_NET_UDP)) != 0;
+  bool more = (b->permit & (SBX_PERMIT_NET_UNIX | SBX_PERMIT_NET_UDP)) || b->box.ns_fd >= 0;
   if (!error && more && len >= sizeof sa.ss_family &&
       (sa.ss_family == AF_UNIX || sa.ss_family == AF_UNSPEC)) {
     connect_other(b, call, &sa, len);
@@ -311,6 +397,8 @@ static void on_connect(struct sbx_broker *b, const struct sbx_notify_call *call)
   }
   if (!error)
     error = as_address(b, &sa, len, &addr);
+  if (!error && connect_boxed(b, call, &addr))
+    return;
   bool stub = !error && is_stub(b, &addr);
   if (!error && !stub)
     error = judge(b, &addr);
@@ -326,7 +414,7 @@ static int protocol_of(const struct sbx_broker *b, int domain, int type, int pro
     return 0;
   if (type == SOCK_STREAM && (protocol == 0 || protocol == IPPROTO_TCP))
     return IPPROTO_TCP;
-  bool udp = (b->permit & SBX_PERMIT_NET_UDP) && !b->kept.active;
+  bool udp = ((b->permit & SBX_PERMIT_NET_UDP) && !b->kept.active) || b->boxes;
   return udp && type == SOCK_DGRAM && (protocol == 0 || protocol == IPPROTO_UDP) ? IPPROTO_UDP : 0;
 }
 
@@ -339,8 +427,10 @@ static void on_socket(struct sbx_broker *b, const struct sbx_notify_call *call) 
     sbx_notify_answer(b->listener, call->id, EACCES, 0);
     return;
   }
-  SBX_AUTO_FD int sock = socket(domain, type | SOCK_CLOEXEC, protocol);
-  int rc = sock < 0 ? -errno : 0;
+  bool boxed = protocol == IPPROTO_UDP && b->boxes;
+  SBX_AUTO_FD int sock = boxed ? make_boxed(b, domain, type | SOCK_CLOEXEC)
+                               : socket(domain, type | SOCK_CLOEXEC, protocol);
+  int rc = sock >= 0 ? 0 : boxed ? sock : -errno;
   if (rc == 0) {
     sbx_kept_add(&b->kept, sock);
     rc = sbx_notify_answer_fd(b->listener, call->id, sock, (type & SOCK_CLOEXEC) != 0);
@@ -407,6 +497,8 @@ static void answer(struct sbx_broker *b, const struct sbx_notify_call *call) {
     on_socket(b, call);
   else if (nr == SYS_listen)
     on_listen(b, call);
+  else if (nr == SYS_bind && b->boxes)
+    on_bind(b, call);
   else if (sbx_datagram_is(nr) && (b->permit & SBX_PERMIT_NET_UDP))
     on_send(b, call);
   else
@@ -473,6 +565,7 @@ int sbx_broker_open(int listener, const struct sbx_netrules *rules, unsigned per
   }
   b->listener = listener;
   b->epoll = b->timer = -1;
+  b->box = (struct sbx_netbox){.ns_fd = -1, .servers = {-1, -1}};
   b->rules = rules;
   b->permit = permit;
   for (int i = 0; i < WAITING_MAX; i++)
@@ -497,6 +590,10 @@ void sbx_broker_count(struct sbx_broker *b) {
 
 void sbx_broker_apart(struct sbx_broker *b) {
   b->apart = true;
+}
+
+void sbx_broker_box(struct sbx_broker *b) {
+  b->boxes = true;
 }
 
 int sbx_broker_fd(const struct sbx_broker *b) {
@@ -529,6 +626,7 @@ void sbx_broker_close(struct sbx_broker *b) {
     sbx_fd_close(&b->waiting[i].sock);
   sbx_kept_close(&b->kept);
   sbx_stub_close(b->stub);
+  sbx_netbox_close(&b->box);
   sbx_traffic_close(&b->traffic);
   sbx_fd_close(&b->timer);
   sbx_fd_close(&b->epoll);

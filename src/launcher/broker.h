@@ -20,7 +20,9 @@
  * sent here (datagram.h), which needs pidfd_getfd(2): without it there are none.
  *
  * connect(2) of a TCP socket to port 53 of a name server of the guest's leads to the run's stub
- * resolver (stub.h), whatever the rules say of that address.
+ * resolver (stub.h), whatever the rules say of that address. UDP sockets for its resolvers are in a
+ * network of the run's own (netbox.h), where nothing has to be judged; bind(2) is done here, since
+ * a filter cannot tell them from TCP sockets.
  *
  * Nothing is ever answered with SECCOMP_USER_NOTIF_FLAG_CONTINUE. */
 #ifndef SBX_BROKER_H
@@ -49,6 +51,10 @@ void sbx_broker_count(struct sbx_broker *b);
 /* The guest's root is not that of the calling process, which has CAP_SYS_CHROOT: paths are looked
  * up in the guest's. */
 void sbx_broker_apart(struct sbx_broker *b);
+
+/* The guest's filter hands UDP sockets and bind(2) over, without SBX_PERMIT_NET_UDP: it gets
+ * sockets that lead to the stub resolver alone, see netbox.h. */
+void sbx_broker_box(struct sbx_broker *b);
 
 /* To be polled for POLLIN; then sbx_broker_dispatch() has something to do. */
 int sbx_broker_fd(const struct sbx_broker *b);

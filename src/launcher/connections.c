@@ -12,9 +12,10 @@
 #include "../guards/listener.h"
 
 int sbx_connections_open(struct sbx_connections *c, const struct sbx_netrules *rules,
-                         unsigned permit, bool counts, int *guest_fd, struct sbx_err *err) {
+                         unsigned permit, bool counts, bool boxes, int *guest_fd,
+                         struct sbx_err *err) {
   int pair[2];
-  *c = (struct sbx_connections){rules, permit, counts, -1, NULL};
+  *c = (struct sbx_connections){rules, permit, counts, boxes, -1, NULL};
   *guest_fd = -1;
   if (!rules)
     return 0;
@@ -29,12 +30,15 @@ static int begin(struct sbx_connections *c, int listener, struct sbx_err *err) {
   int rc = sbx_broker_open(listener, c->rules, c->permit, &c->broker, err);
   if (rc == 0 && c->counts)
     sbx_broker_count(c->broker);
+  if (rc == 0 && c->boxes)
+    sbx_broker_box(c->broker);
   return rc;
 }
 
 int sbx_connections_begin(struct sbx_connections *c, const struct sbx_netrules *rules,
-                          unsigned permit, bool counts, int listener, struct sbx_err *err) {
-  *c = (struct sbx_connections){rules, permit, counts, -1, NULL};
+                          unsigned permit, bool counts, bool boxes, int listener,
+                          struct sbx_err *err) {
+  *c = (struct sbx_connections){rules, permit, counts, boxes, -1, NULL};
   int rc = begin(c, listener, err);
   if (rc == 0)
     sbx_broker_apart(c->broker);

@@ -16,6 +16,7 @@ struct sbx_connections {
   const struct sbx_netrules *rules;
   unsigned permit;
   bool counts; /* bytes, see sbx_broker_count() */
+  bool boxes;  /* UDP sockets, see sbx_broker_box() */
   int pair_fd; /* until the listener has come */
   struct sbx_broker *broker;
 };
@@ -23,12 +24,14 @@ struct sbx_connections {
 /* Before the guest is forked. *guest_fd is the guest's end, to be closed after the fork, or -1 when
  * there are no rules. Returns 0, or -errno with `err` filled. */
 int sbx_connections_open(struct sbx_connections *c, const struct sbx_netrules *rules,
-                         unsigned permit, bool counts, int *guest_fd, struct sbx_err *err);
+                         unsigned permit, bool counts, bool boxes, int *guest_fd,
+                         struct sbx_err *err);
 
 /* The same with a listener that has come already, which it takes over, of a guest that has another
  * root than the calling process. */
 int sbx_connections_begin(struct sbx_connections *c, const struct sbx_netrules *rules,
-                          unsigned permit, bool counts, int listener, struct sbx_err *err);
+                          unsigned permit, bool counts, bool boxes, int listener,
+                          struct sbx_err *err);
 
 /* To be polled for POLLIN; -1: nothing is to be waited for. */
 int sbx_connections_fd(const struct sbx_connections *c);

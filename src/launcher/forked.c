@@ -57,6 +57,7 @@ static bool on_message(const struct broker_job *job, struct sbx_connections *c) 
 
 /* Until the launcher says, by end-of-file, that the guest is over, or is itself. */
 static void __attribute__((noreturn)) broke(struct broker_job *job) {
+  const struct sbx_policy *policy = job->shared->policy;
   struct sbx_connections c;
   struct sbx_ctl msg = {.type = SBX_CTL_NET};
   struct sbx_err err = {0};
@@ -65,8 +66,9 @@ static void __attribute__((noreturn)) broke(struct broker_job *job) {
   if (rc < 0)
     sbx_err_set(&err, SBX_STAGE_FDS, -rc, "close_range: %s", strerror(-rc));
   else
-    rc = sbx_connections_begin(&c, job->shared->net_rules, job->shared->policy->permit,
-                               job->shared->policy->use & SBX_USE_SOCK_DIAG, job->listener, &err);
+    rc = sbx_connections_begin(&c, job->shared->net_rules, policy->permit,
+                               policy->use & SBX_USE_SOCK_DIAG, sbx_policy_boxes_udp(policy),
+                               job->listener, &err);
   if (rc < 0) {
     msg = (struct sbx_ctl){.type = SBX_CTL_FAILED, .u.err = err};
     tell(job, &msg);

@@ -302,7 +302,7 @@ static void prepare_guest(struct init *s) {
   if (rc == 0)
     rc = sbx_connections_open(&s->connections, zygote ? NULL : job->shared->net_rules,
                               job->policy->permit, job->policy->use & SBX_USE_SOCK_DIAG,
-                              &s->run.listener_fd, &err);
+                              sbx_policy_boxes_udp(job->policy), &s->run.listener_fd, &err);
   if (rc < 0)
     finish_failed(s, &err);
 }

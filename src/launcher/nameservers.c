@@ -63,12 +63,16 @@ static void read_file(struct sbx_nameservers *servers) {
     sbx_nameservers_parse(servers, text, (size_t)n);
 }
 
-bool sbx_nameservers_has(struct sbx_nameservers *servers, const uint8_t ip[16]) {
-  if (sbx_net_special(ip) == SBX_NET_LOOPBACK)
-    return true;
+void sbx_nameservers_read(struct sbx_nameservers *servers) {
   if (!servers->read)
     read_file(servers);
   servers->read = true;
+}
+
+bool sbx_nameservers_has(struct sbx_nameservers *servers, const uint8_t ip[16]) {
+  if (sbx_net_special(ip) == SBX_NET_LOOPBACK)
+    return true;
+  sbx_nameservers_read(servers);
   for (unsigned i = 0; i < servers->n; i++)
     if (memcmp(servers->at[i], ip, 16) == 0)
       return true;

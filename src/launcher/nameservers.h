@@ -22,6 +22,9 @@ struct sbx_nameservers {
  * be read names none. */
 bool sbx_nameservers_has(struct sbx_nameservers *servers, const uint8_t ip[16]);
 
+/* Reads the file unless that was done. */
+void sbx_nameservers_read(struct sbx_nameservers *servers);
+
 /* Takes what a resolv.conf(5) names. */
 void sbx_nameservers_parse(struct sbx_nameservers *servers, const char *text, size_t len);
 

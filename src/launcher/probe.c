@@ -44,7 +44,7 @@ static void __attribute__((noreturn)) try_connect(int pair_fd, int report_fd) {
   if (rc < 0)
     sbx_err_set(&err, SBX_STAGE_PRIVILEGES, -rc, "becoming a guest: %s", strerror(-rc));
   else
-    rc = sbx_listener_install(true, 0, pair_fd, &err);
+    rc = sbx_listener_install(true, false, 0, pair_fd, &err);
   sbx_fd_close(&pair_fd);
   if (rc == 0) {
     struct sockaddr_in to = {
@@ -97,7 +97,7 @@ static void probe_broker(struct sbx_report *report) {
   struct sbx_connections connections;
   int ends[2], guest_fd = -1;
   if (sbx_netrules_compile(NULL, NULL, &rules, &err) == 0 &&
-      sbx_connections_open(&connections, rules, 0, false, &guest_fd, &err) == 0 &&
+      sbx_connections_open(&connections, rules, 0, false, false, &guest_fd, &err) == 0 &&
       pipe2(ends, O_CLOEXEC) == 0) {
     pid_t child = fork();
     if (child == 0)

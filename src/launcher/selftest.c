@@ -156,7 +156,7 @@ static void __attribute__((noreturn)) confine(struct sbx_guard_shared *shared, i
                               .exec_fd = -1};
   struct sbx_connections connections;
   if (sbx_guards_prepare(&run, &err) < 0 ||
-      sbx_connections_open(&connections, shared->net_rules, shared->policy->permit, false,
+      sbx_connections_open(&connections, shared->net_rules, shared->policy->permit, false, false,
                            &run.listener_fd, &err) < 0)
     answer(report_fd, &err);
   pid_t guest = fork();

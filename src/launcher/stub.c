@@ -14,6 +14,7 @@
 #include "../core/dns.h"
 #include "../core/fd.h"
 #include "../core/netrules.h"
+#include "asker.h"
 #include "nameservers.h"
 
 /* At a time. One more ends the oldest one that is not being answered. */
@@ -21,8 +22,10 @@
 /* Names that the host is asked for at a time, of the 64 that it takes from a run; dns.lookup of the
  * guest has 16 (MAX_ASKING of lib/guest/lookup.cjs). */
 #define ASKED_MAX 16u
-/* Connections that are looked at before the process's other duties get their turn. */
+/* Connections, and datagrams, that are looked at before the process's other duties get their turn.
+ */
 #define BATCH 16
+#define DATAGRAM_SOCKETS 2
 
 #define LENGTH 2u /* before each message */
 
@@ -33,19 +36,22 @@ enum state {
   WAITING, /* for the host */
 };
 
+/* Or a single question that came as a datagram, which is WAITING as long as it is there. */
 struct connection {
   enum state state;
-  int fd;
+  int fd;          /* -1: a datagram */
   uint16_t port;   /* EXPECTED: of the guest's socket */
   uint32_t number; /* WAITING: of the question; 0: not asked yet */
   uint64_t age;
   size_t have;
   uint8_t bytes[LENGTH + SBX_DNS_QUESTION_MAX];
   struct sbx_dns_question question;
+  struct sbx_asker asker; /* of a datagram */
 };
 
 struct sbx_stub {
   int epoll;
+  int datagrams[DATAGRAM_SOCKETS]; /* for IPv4 and IPv6; -1: none */
   uint32_t asked, last_number;
   uint64_t age;
   struct sbx_nameservers servers;
@@ -59,6 +65,8 @@ int sbx_stub_open(struct sbx_stub **out) {
     return -ENOMEM;
   for (size_t i = 0; i < CONNECTIONS_MAX; i++)
     s->at[i].fd = -1;
+  for (size_t i = 0; i < DATAGRAM_SOCKETS; i++)
+    s->datagrams[i] = -1;
   s->epoll = epoll_create1(EPOLL_CLOEXEC);
   if (s->epoll < 0) {
     int error = errno;
@@ -75,6 +83,23 @@ int sbx_stub_fd(const struct sbx_stub *s) {
 
 bool sbx_stub_serves(struct sbx_stub *s, const struct sbx_netaddr *addr) {
   return addr->port == SBX_STUB_PORT && sbx_nameservers_has(&s->servers, addr->ip);
+}
+
+const struct sbx_nameservers *sbx_stub_nameservers(struct sbx_stub *s) {
+  sbx_nameservers_read(&s->servers);
+  return &s->servers;
+}
+
+int sbx_stub_hear(struct sbx_stub *s, const int *socks) {
+  for (uint32_t i = 0; i < DATAGRAM_SOCKETS; i++) {
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = CONNECTIONS_MAX + i};
+    if (socks[i] < 0)
+      continue;
+    if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, socks[i], &event) < 0)
+      return -errno;
+    s->datagrams[i] = socks[i];
+  }
+  return 0;
 }
 
 /* --- connections ----------------------------------------------------------------------------- */
@@ -179,7 +204,13 @@ static void take_guest(struct sbx_stub *s, struct connection *c) {
 static void reply(struct sbx_stub *s, struct connection *c, enum sbx_dns_rcode rcode,
                   const uint8_t (*ips)[16], size_t n) {
   uint8_t out[LENGTH + SBX_DNS_ANSWER_MAX];
-  size_t len = sbx_dns_answer(&c->question, rcode, ips, n, out + LENGTH);
+  size_t room = c->fd < 0 ? SBX_DNS_DATAGRAM_MAX : SBX_DNS_ANSWER_MAX;
+  size_t len = sbx_dns_answer(&c->question, rcode, ips, n, out + LENGTH, room);
+  if (c->fd < 0) {
+    sbx_asker_send(&c->asker, out + LENGTH, len);
+    drop(c);
+    return;
+  }
   out[0] = (uint8_t)(len >> 8);
   out[1] = (uint8_t)len;
   len += LENGTH;
@@ -228,11 +259,47 @@ static void read_more(struct sbx_stub *s, struct connection *c) {
   take_question(s, c);
 }
 
+/* Resolvers ask again when no answer comes. */
+static bool is_known(const struct sbx_stub *s, const struct connection *c) {
+  for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+    const struct connection *other = &s->at[i];
+    if (other->state == WAITING && other->fd < 0 && other->question.id == c->question.id &&
+        other->question.wire_len == c->question.wire_len &&
+        memcmp(other->question.wire, c->question.wire, c->question.wire_len) == 0 &&
+        sbx_asker_same(&other->asker, &c->asker))
+      return true;
+  }
+  return false;
+}
+
+/* One that there is no room for is lost: its resolver asks again. */
+static void take_datagrams(struct sbx_stub *s, int sock) {
+  for (int i = 0; i < BATCH; i++) {
+    struct connection asked = {.state = WAITING, .fd = -1, .age = s->age++};
+    /* Longer ones are cut, and still too long. */
+    uint8_t bytes[SBX_DNS_QUESTION_MAX + 1];
+    ssize_t n = sbx_asker_recv(&asked.asker, sock, bytes, sizeof bytes);
+    if (n < 0)
+      return;
+    int rcode = sbx_dns_read(bytes, (size_t)n, &asked.question);
+    if (rcode > SBX_DNS_OK)
+      reply(s, &asked, (enum sbx_dns_rcode)rcode, NULL, 0);
+    struct connection *c = rcode == SBX_DNS_OK && !is_known(s, &asked) ? make_room(s) : NULL;
+    if (c)
+      *c = asked;
+  }
+}
+
 void sbx_stub_dispatch(struct sbx_stub *s) {
   struct epoll_event events[BATCH];
   int n = epoll_wait(s->epoll, events, BATCH, 0);
   for (int i = 0; i < n; i++) {
-    struct connection *c = &s->at[events[i].data.u32];
+    uint32_t at = events[i].data.u32;
+    if (at >= CONNECTIONS_MAX) {
+      take_datagrams(s, s->datagrams[at - CONNECTIONS_MAX]);
+      continue;
+    }
+    struct connection *c = &s->at[at];
     if (c->state == EXPECTED)
       take_guest(s, c);
     else if (c->state == READING)

@@ -3,8 +3,9 @@
  * other runtimes than Node.js, whose dns.lookup asks the host. In init, next to the broker, whose
  * connect(2) leads here what goes to port 53 of the guest's name servers.
  *
- * Over TCP (RFC 7766), on loopback: the guest's socket is connected to one of ours. Guests that go
- * by rules have no UDP; RES_OPTIONS in their environment tells resolvers so.
+ * Over TCP (RFC 7766), on loopback: the guest's socket is connected to one of ours. RES_OPTIONS in
+ * the environment of guests that go by rules tells resolvers to ask so, which costs the least. Over
+ * UDP where sockets for that can be had (netbox.h), for resolvers that know nothing else.
  *
  * It decides nothing: a name goes to the host as the guest's dns.lookup has it (SBX_CTL_ASK), is
  * judged and resolved there, and its addresses are granted as always. Nothing but the addresses
@@ -17,6 +18,7 @@
 
 #include "../core/control.h"
 #include "../core/netaddr.h"
+#include "nameservers.h"
 
 #define SBX_STUB_PORT 53u
 
@@ -30,6 +32,13 @@ int sbx_stub_fd(const struct sbx_stub *s);
 
 /* Whether a connection to it is the stub's to answer. */
 bool sbx_stub_serves(struct sbx_stub *s, const struct sbx_netaddr *addr);
+
+/* Which name servers it stands for, beside loopback addresses. */
+const struct sbx_nameservers *sbx_stub_nameservers(struct sbx_stub *s);
+
+/* From now on it answers what comes to two UDP sockets (see asker.h), which stay the caller's; -1
+ * is none. Returns 0 or -errno. */
+int sbx_stub_hear(struct sbx_stub *s, const int *socks);
 
 /* Prepares for a guest's TCP socket that is about to be connected; *addr becomes where to. Returns
  * 0 or the errno that the guest gets. */

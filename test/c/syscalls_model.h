@@ -36,7 +36,8 @@ static inline int is_one_of(uint32_t value, const uint32_t *list, size_t n) {
   is_one_of(value, (const uint32_t[]){__VA_ARGS__},                                                \
             sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
 
-static inline uint32_t model_socket(unsigned permit, const uint64_t *a) {
+static inline uint32_t model_socket(const struct sbx_seccomp_options *o, const uint64_t *a) {
+  unsigned permit = o->permit;
   uint32_t family = (uint32_t)a[0], type = (uint32_t)a[1] & ~(uint32_t)02004000,
            protocol = (uint32_t)a[2];
   if (family == AF_UNIX && (permit & SBX_PERMIT_NET_UNIX))
@@ -46,7 +47,7 @@ static inline uint32_t model_socket(unsigned permit, const uint64_t *a) {
   if (type == SOCK_STREAM &&
       (permit & (SBX_PERMIT_NET | SBX_PERMIT_NET_LISTEN | SBX_PERMIT_NET_RULES)))
     return protocol == 0 || protocol == 6 ? ALLOW : ERR(EACCES);
-  if (type == SOCK_DGRAM && (permit & (SBX_PERMIT_NET | SBX_PERMIT_NET_UDP)))
+  if (type == SOCK_DGRAM && (o->boxed_udp || (permit & (SBX_PERMIT_NET | SBX_PERMIT_NET_UDP))))
     return protocol == 0 || protocol == 17 ? ALLOW : ERR(EACCES);
   return ERR(EACCES);
 }
@@ -70,7 +71,8 @@ static inline uint32_t model_listen(unsigned permit) {
 static inline uint32_t model_send(const struct sbx_seccomp_options *o, uint64_t flags,
                                   uint64_t address) {
   unsigned any = SBX_PERMIT_NET | SBX_PERMIT_NET_UDP | SBX_PERMIT_NET_UNIX;
-  return (flags & MSG_FASTOPEN) || (address && !(o->permit & any)) ? ERR(EACCES) : ALLOW;
+  bool elsewhere = address && !(o->permit & any) && !o->boxed_udp;
+  return (flags & MSG_FASTOPEN) || elsewhere ? ERR(EACCES) : ALLOW;
 }
 
 static inline uint32_t model_socketpair(unsigned permit, const uint64_t *a) {
@@ -95,24 +97,25 @@ static inline uint32_t model_setsockopt(unsigned permit, const uint64_t *a) {
   return (uint32_t)a[1] == 6 && (uint32_t)a[2] == 31 ? ERR(EPERM) : ALLOW;
 }
 
-static inline uint32_t model_bind(unsigned permit) {
+static inline uint32_t model_bind(const struct sbx_seccomp_options *o) {
+  unsigned permit = o->permit;
   unsigned enough = SBX_PERMIT_NET_LISTEN | SBX_PERMIT_NET_UDP;
   if (!(permit & SBX_PERMIT_NET_RULES))
     enough |= SBX_PERMIT_NET | SBX_PERMIT_NET_UNIX;
-  return permit & enough ? ALLOW : ERR(EACCES);
+  return o->boxed_udp || (permit & enough) ? ALLOW : ERR(EACCES);
 }
 
 static inline uint32_t model_net(const struct sbx_seccomp_options *o, enum sbx_rule rule,
                                  const uint64_t *a) {
   switch ((int)rule) {
   case SBX_RULE_SOCKET:
-    return model_socket(o->permit, a);
+    return model_socket(o, a);
   case SBX_RULE_SOCKETPAIR:
     return model_socketpair(o->permit, a);
   case SBX_RULE_CONNECT:
     return model_connect(o);
   case SBX_RULE_BIND:
-    return model_bind(o->permit);
+    return model_bind(o);
   case SBX_RULE_LISTEN:
     return model_listen(o->permit);
   case SBX_RULE_SENDTO:

@@ -479,7 +479,7 @@ static pid_t start_guest(struct world *w, int *listener, int out) {
       _exit(3);
     prctl(PR_SET_DUMPABLE, 1); /* as it is after execve */
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-        sbx_listener_install(s->own_net || s->no_getfd, 0, pair[1], NULL) < 0)
+        sbx_listener_install(s->own_net || s->no_getfd, false, 0, pair[1], NULL) < 0)
       _exit(4);
     close(pair[0]);
     close(pair[1]);
@@ -695,16 +695,18 @@ static void listener_errors(void *arg) {
   child_ok(sbx_listener_take(none[0]) == -ECONNRESET, "no listener is one that never came");
   int before = count_fds();
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  child_ok(sbx_listener_install(true, 0, none[0], &err) == -EPIPE && err.stage == SBX_STAGE_SECCOMP,
+  child_ok(sbx_listener_install(true, false, 0, none[0], &err) == -EPIPE &&
+               err.stage == SBX_STAGE_SECCOMP,
            "a listener that cannot be sent is an error (%s)", err.text);
   child_ok(count_fds() == before, "and is closed");
   /* What nobody listens to any more is refused, and does not count as a listener. */
   child_ok(socket(AF_INET, SOCK_STREAM, 0) < 0 && errno == ENOSYS, "without a broker it is ENOSYS");
-  child_ok(sbx_listener_install(false, 0, pair[0], &err) == 0 && count_fds() == before,
+  child_ok(sbx_listener_install(false, false, 0, pair[0], &err) == 0 && count_fds() == before,
            "a listener is sent and closed");
   int fd = sbx_listener_take(pair[1]);
   child_ok(fd >= 0 && fcntl(fd, F_GETFD) == FD_CLOEXEC, "it arrives, closed on exec");
-  child_ok(sbx_listener_install(false, 0, pair[0], &err) == -EBUSY && strstr(err.text, "already"),
+  child_ok(sbx_listener_install(false, false, 0, pair[0], &err) == -EBUSY &&
+               strstr(err.text, "already"),
            "a second one is an error");
 }
 

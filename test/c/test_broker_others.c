@@ -294,7 +294,7 @@ static pid_t start_guest(struct world *w, int *listener) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_DUMPABLE, 1); /* as it is after execve */
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-        sbx_listener_install(true, w->permit, pair[1], NULL) < 0)
+        sbx_listener_install(true, false, w->permit, pair[1], NULL) < 0)
       _exit(4);
     close(pair[0]);
     close(pair[1]);

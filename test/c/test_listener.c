@@ -4,12 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -86,11 +90,11 @@ static void install(void *arg) {
   int pair[2], before = count_fds();
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   open_pair(pair);
-  child_ok(sbx_listener_install(true, *permit, pair[1], &err) == 0, "a listener is sent");
+  child_ok(sbx_listener_install(true, false, *permit, pair[1], &err) == 0, "a listener is sent");
   int listener = sbx_listener_take(pair[0]);
   child_ok(listener >= 0 && fcntl(listener, F_GETFD) == FD_CLOEXEC, "and taken");
   child_ok(sbx_listener_take(pair[0]) == -EAGAIN, "it is the only one");
-  child_ok(sbx_listener_install(true, *permit, pair[1], &err) == -EBUSY,
+  child_ok(sbx_listener_install(true, false, *permit, pair[1], &err) == -EBUSY,
            "a chain of filters has one");
   close(listener);
   close(pair[0]);
@@ -119,7 +123,8 @@ static void send_late(void *arg) {
   close(others[1]);
   if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
     _exit(1);
-  child_ok(sbx_listener_install(true, 0, pair[1], &err) == 0, "a listener is sent: %s", err.text);
+  child_ok(sbx_listener_install(true, false, 0, pair[1], &err) == 0, "a listener is sent: %s",
+           err.text);
   child_ok(sbx_listener_take(pair[0]) >= 0, "and taken");
   waitpid(reader, NULL, 0);
 }
@@ -162,7 +167,50 @@ static void admit(void *arg) {
   waitpid(guest, NULL, 0);
 }
 
+/* Yama, which a kernel may have or not: it knows the process that is to be let in, or refuses. */
+static void play_yama(uint32_t pid, uint32_t answer) {
+  struct sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prctl, 0, 5),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PR_SET_PTRACER, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, pid, 2, 0),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ESRCH),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | answer), /* 0: it returns 0 */
+  };
+  struct sock_fprog program = {sizeof code / sizeof *code, code};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+      prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+    abort();
+}
+
+static void name_tracer(void *arg) {
+  const int *answer = arg;
+  struct sbx_err err = {0};
+  int pair[2];
+  open_pair(pair);
+  /* The guest is another process than who has made the pair. */
+  pid_t maker = getpid(), guest = fork();
+  if (guest == 0) {
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+      _exit(1);
+    play_yama((uint32_t)maker, (uint32_t)*answer);
+    int rc = sbx_listener_admit(pair[1], &err);
+    bool taken = *answer == 0 || *answer == EINVAL;
+    _exit(taken ? rc == 0 && prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1 ? 0 : 2
+          : rc == -*answer && strstr(err.text, "PR_SET_PTRACER") ? 0
+                                                                 : 3);
+  }
+  int status = -1;
+  waitpid(guest, &status, 0);
+  child_ok(status == 0, "the maker of the pair is named, and the answer heeded (%x)",
+           (unsigned)status);
+}
+
 int main(void) {
+  static int answers[] = {0, EINVAL, EPERM};
   static unsigned permits[] = {0, SBX_PERMIT_NET_UDP};
   static bool admits[] = {false, true};
   test_hostile();
@@ -171,5 +219,8 @@ int main(void) {
   in_child("over the limit of what is on the way", send_late, NULL);
   in_child("a guest that is not dumpable", admit, &admits[0]);
   in_child("a guest that lets its broker in", admit, &admits[1]);
+  in_child("Yama", name_tracer, &answers[0]);
+  in_child("no Yama", name_tracer, &answers[1]);
+  in_child("Yama that refuses", name_tracer, &answers[2]);
   return tap_done();
 }

@@ -352,6 +352,7 @@ static const struct seccomp_case cases[] = {
       .signals_scoped = true,
       .connect_governed = true,
       .read_only_mounts = true,
+      .boxed_udp = true,
       .exec_fd = -1}},
     {"no spawn", check_no_spawn, {.exec_fd = -1}},
     {"spawn", check_spawn, {.exec_fd = -1}},

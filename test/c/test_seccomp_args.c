@@ -30,7 +30,8 @@ static void check_sockets(void *arg) {
   unsigned permit = setup->options.permit;
   int rules = !!(permit & SBX_PERMIT_NET_RULES);
   int tcp = rules || (permit & (SBX_PERMIT_NET | SBX_PERMIT_NET_LISTEN));
-  int udp = !!(permit & (SBX_PERMIT_NET | SBX_PERMIT_NET_UDP)), pair[2];
+  int boxed = setup->options.boxed_udp;
+  int udp = boxed || (permit & (SBX_PERMIT_NET | SBX_PERMIT_NET_UDP)), pair[2];
   int local = !!(permit & SBX_PERMIT_NET_UNIX), client = rules || (permit & SBX_PERMIT_NET);
   apply(setup);
   expect_socket(tcp, AF_INET, SOCK_STREAM, 0, "TCP");
@@ -222,6 +223,9 @@ static const struct seccomp_case cases[] = {
       .connect_governed = true,
       .exec_fd = -1}},
     {"sockets, rules", check_sockets, {.permit = SBX_PERMIT_NET_RULES, .exec_fd = -1}},
+    {"sockets, rules, UDP that leads to the stub",
+     check_sockets,
+     {.permit = SBX_PERMIT_NET_RULES, .boxed_udp = true, .exec_fd = -1}},
     {"sockets, rules and listen",
      check_sockets,
      {.permit = SBX_PERMIT_NET_RULES | SBX_PERMIT_NET_LISTEN, .exec_fd = -1}},

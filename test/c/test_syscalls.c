@@ -278,6 +278,7 @@ static void test_verdicts(const char *arch_name, unsigned arch) {
         .read_only_mounts = bits & 8,
         .exec_fd = bits & 16 ? EXEC_FD : -1,
         .confines = bits & 32,
+        .boxed_udp = bits & 64,
     };
     failures += check_filter(arch, &options, &state);
   }

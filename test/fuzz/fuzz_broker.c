@@ -21,10 +21,12 @@ static int fuzz_connect(int fd, const struct sockaddr *sa, socklen_t len);
 static ssize_t fuzz_sendto(int fd, const void *bytes, size_t n, int flags,
                            const struct sockaddr *sa, socklen_t len);
 static int fuzz_listen(int fd, int backlog);
+static int fuzz_bind(int fd, const struct sockaddr *sa, socklen_t len);
 
 #define connect fuzz_connect
 #define sendto fuzz_sendto
 #define listen fuzz_listen
+#define bind fuzz_bind
 /* It is the fuzzer's own. */
 #define setitimer(which, value, old) ((void)(value))
 #include "../../src/launcher/broker.c"
@@ -34,6 +36,7 @@ static int fuzz_listen(int fd, int backlog);
 #undef connect
 #undef sendto
 #undef listen
+#undef bind
 #undef setitimer
 
 #define CALLS 64
@@ -46,7 +49,9 @@ static struct {
   struct sbx_broker *broker;
   const uint8_t *memory; /* of the last call */
   size_t memory_len;
-  uint8_t machine; /* 1: pidfd_getfd(2) is refused; 2, 4, 8: listen, udp, unix are permitted */
+  /* 1: pidfd_getfd(2) is refused; 2, 4, 8: listen, udp, unix are permitted; 16: UDP sockets lead to
+   * the stub; 32: those cannot be had. */
+  uint8_t machine;
   unsigned permit;
   unsigned calls, connects;
   int stub_fd;
@@ -109,7 +114,8 @@ int sbx_notify_answer_fd(int listener, uint64_t id, int fd, bool cloexec) {
   int type = 0;
   socklen_t len = sizeof type;
   REQUIRE(getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &type, &len) == 0);
-  REQUIRE(type == IPPROTO_TCP || (type == IPPROTO_UDP && (fuzz.permit & SBX_PERMIT_NET_UDP)));
+  REQUIRE(type == IPPROTO_TCP || fuzz.broker->box.ns_fd >= 0 ||
+          (type == IPPROTO_UDP && (fuzz.permit & SBX_PERMIT_NET_UDP)));
   if (fuzz.call[id].how & 2)
     return -EMFILE;
   REQUIRE(fuzz.call[id].answered++ == 0);
@@ -156,6 +162,8 @@ int sbx_notify_inode(const struct sbx_notify_call *call, int fd, ino_t *inode) {
 static int fuzz_connect(int fd, const struct sockaddr *sa, socklen_t len) {
   static const int results[] = {0, EINPROGRESS, ECONNREFUSED, EALREADY, EINTR, EISCONN};
   int error = results[fuzz.connects++ % 6];
+  if (fuzz.broker->box.ns_fd >= 0 && sbx_sock_kind(fd) == SBX_SOCK_UDP)
+    return 0;
   if (sa->sa_family == AF_UNSPEC) {
     REQUIRE((fuzz.permit & SBX_PERMIT_NET_UDP) && sbx_sock_kind(fd) == SBX_SOCK_UDP);
     return 0;
@@ -190,6 +198,36 @@ static int fuzz_listen(int fd, int backlog) {
   (void)backlog;
   REQUIRE((fuzz.permit & SBX_PERMIT_NET_LISTEN) && sbx_sock_kind(fd) != SBX_SOCK_OTHER);
   return 0;
+}
+
+static int fuzz_bind(int fd, const struct sockaddr *sa, socklen_t len) {
+  struct sbx_netaddr at;
+  REQUIRE(fuzz.broker->box.ns_fd >= 0 && sbx_sock_kind(fd) == SBX_SOCK_UDP);
+  REQUIRE(len <= sizeof(struct sockaddr_storage));
+  REQUIRE(sbx_netaddr_read(&at, sa, len) < 0 || at.port == 0);
+  return 0;
+}
+
+int sbx_netbox_open(struct sbx_netbox *box, const struct sbx_nameservers *named) {
+  (void)named;
+  REQUIRE((fuzz.machine & 16) && box->ns_fd < 0);
+  if (fuzz.machine & 32)
+    return -ENOSPC;
+  *box = (struct sbx_netbox){.ns_fd = eventfd(0, EFD_CLOEXEC), .servers = {-1, -1}};
+  return 0;
+}
+
+int sbx_netbox_socket(const struct sbx_netbox *box, int domain, int type) {
+  REQUIRE(box->ns_fd >= 0);
+  return socket(domain, type, IPPROTO_UDP);
+}
+
+bool sbx_netbox_has(const struct sbx_netbox *box, int sock) {
+  return box->ns_fd >= 0 && sock >= 0;
+}
+
+void sbx_netbox_close(struct sbx_netbox *box) {
+  sbx_fd_close(&box->ns_fd);
 }
 
 void sbx_traffic_init(struct sbx_traffic *t) {
@@ -239,6 +277,17 @@ int sbx_stub_open(struct sbx_stub **out) {
 int sbx_stub_fd(const struct sbx_stub *s) {
   (void)s;
   return fuzz.stub_fd;
+}
+
+const struct sbx_nameservers *sbx_stub_nameservers(struct sbx_stub *s) {
+  (void)s;
+  return NULL;
+}
+
+int sbx_stub_hear(struct sbx_stub *s, const int *socks) {
+  (void)s;
+  (void)socks;
+  return 0;
 }
 
 bool sbx_stub_serves(struct sbx_stub *s, const struct sbx_netaddr *addr) {
@@ -312,6 +361,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   int listener = eventfd(1, EFD_CLOEXEC); /* always readable */
   fuzz.stub_fd = eventfd(0, EFD_CLOEXEC);
   REQUIRE(listener >= 0 && sbx_broker_open(listener, rules, fuzz.permit, &fuzz.broker, NULL) == 0);
+  if ((fuzz.machine & 16) && !(fuzz.permit & SBX_PERMIT_NET_UDP))
+    sbx_broker_box(fuzz.broker);
   REQUIRE(sbx_broker_grant(fuzz.broker, "example.com", 11, (const struct sockaddr *)&named,
                            sizeof named) == SBX_NET_ALLOWED);
   for (int i = 0; i < CALLS && fuzz.in.left > 0; i++) {

@@ -101,8 +101,12 @@ t.test('net:udp: each datagram goes by the rules', async (t) => {
     return {
       sent: await talk((s, done) => s.send('1', open, '127.0.0.1', done)),
       byName: await talk((s, done) => s.send('2', open, 'a.test', done)),
-      connected: await talk((s, done) => s.connect(open, '127.0.0.1', () => s.send('3', done))),
-      again: await talk((s, done) => s.connect(open, '127.0.0.1', () => {
+      connected: await talk((s, done) => s.connect(open, '127.0.0.1', (error) => {
+        if (error) return done(error);
+        s.send('3', done);
+      })),
+      again: await talk((s, done) => s.connect(open, '127.0.0.1', (error) => {
+        if (error) return done(error);
         s.disconnect();
         s.send(['4', 'a'], open, '127.0.0.1', done);
       })),
@@ -139,13 +143,35 @@ t.test('net:udp: each datagram goes by the rules', async (t) => {
   });
   t.same(closed.seen, [], 'nothing arrived where no rule leads');
   t.match(metrics.network[0], { address: '127.0.0.1', port: open.port, allowed: true });
+  const before = open.seen.length;
   const without = configure([`127.0.0.1:${open.port}`], []);
   const { data: none } = await run(t, code, { config: without, input });
   t.match(
     none,
-    { sent: refused, connected: refused, byName: refused },
+    { sent: refused, connected: refused, byName: refused, many: refused },
     'without it there is no UDP',
   );
+  t.same(open.seen.length, before, 'nor has anything arrived');
+});
+
+t.test('without net:udp, what is sent or bound says what it would take', async (t) => {
+  if (!hasNamespaces(t)) return; // There is no socket then, which Node.js says of bind(2).
+  const { port, seen } = await serveDatagrams(t);
+  const code = `import dgram from 'node:dgram';\n${handler(`
+    await new Promise((resolve, reject) => {
+      const socket = dgram.createSocket('udp4').on('error', reject);
+      if (input.bind) socket.bind(input.bind, '127.0.0.1', resolve);
+      else socket.send('no', input.port, '127.0.0.1', (error) => error ? reject(error) : resolve());
+    });
+  `)}`;
+  for (const allow of [[`127.0.0.1:${port}`], ['192.0.2.1']]) {
+    const config = configure(allow);
+    const { error } = await run(t, code, { config, input: { port } });
+    t.match(error, { code: 'PERMISSION_DENIED', message: /'net:udp'/ }, `sent, ${allow}`);
+    const { error: bound } = await run(t, code, { config, input: { bind: 5353 } });
+    t.match(bound, { code: 'PERMISSION_DENIED', message: /'net:/ }, `bound, ${allow}`);
+  }
+  t.same(seen, []);
 });
 
 t.test('net:unix: paths of the view', async (t) => {

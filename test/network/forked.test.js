@@ -75,6 +75,34 @@ for (const [what, execution] of /** @type {[string, any][]} */ ([
     }
   });
 
+/** Asks for a name as a resolver of another runtime does. */
+const byDatagram = `import dgram from 'node:dgram';\n${handler(`
+  const labels = input.split('.').flatMap((label) => [label.length, ...Buffer.from(label)]);
+  const question = Buffer.from([1, 2, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, ...labels, 0, 0, 1, 0, 1]);
+  return new Promise((resolve) => {
+    const socket = dgram.createSocket('udp4').on('error', ({ code }) => resolve(code));
+    socket.on('message', (data) => resolve([...data.subarray(-4)].join('.')));
+    socket.send(question, 53, '127.0.0.1');
+  });
+`)}`;
+
+for (const [what, execution] of /** @type {[string, any][]} */ ([
+  ['forked on demand', { spares: 0 }],
+  ['forked ahead', { spares: 4 }],
+  ['preloaded', { preload: ['./handler.mjs'] }],
+]))
+  t.test(`${what}: names over UDP, each run by a network of its own`, async (t) => {
+    if (!hasNamespaces()) return t.pass('it needs namespaces');
+    resolver(t, (name) => `192.0.2.${name.split('.')[0]}`);
+    const { run } = setUp(t, ['*.test'], byDatagram, { ...execution, concurrency: 4 });
+    const numbers = Array.from({ length: 20 }, (_, i) => i + 1);
+    const results = await Promise.all(numbers.map((i) => run(`${i}.test`)));
+    for (const [i, { data, error, metrics }] of results.entries()) {
+      t.equal(data, `192.0.2.${i + 1}`, `run ${i}`, { error });
+      t.equal(metrics.startup, 'fork');
+    }
+  });
+
 t.test('a guest that connects to nothing has no broker, and reports nothing', async (t) => {
   const { run } = setUp(t, ['a.test'], handler(`console.log('here'); await input; return 1;`));
   const { data, metrics } = await run(0, { onLog: () => t.same(brokers(), []) });

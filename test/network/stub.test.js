@@ -1,10 +1,16 @@
 // The stub resolver: programs of other runtimes than Node.js, which a handler starts, resolve names as
 // dns.lookup does, with the same policy.
+import { spawnSync } from 'node:child_process';
+import dgram from 'node:dgram';
+import { once } from 'node:events';
 import t from 'tap';
 import { compileProgram } from './fixtures/program.js';
+import { hasNamespaces } from '../zygote/helper.js';
 import { NEVER, handler, hosts, resolver, run, serveHttp } from './helper.js';
 
 const { dir, program } = compileProgram(t);
+const apart = hasNamespaces();
+if (!apart && process.env.SBX_MUST_WORK) t.fail('there are no namespaces');
 
 const NO_NAME = 'Name or service not known';
 
@@ -137,7 +143,6 @@ t.test('questions of other kinds, and bytes that are none', async (t) => {
     'raw:ffff',
     'raw:0003616263',
     `raw:${ask('a.test')}${ask('b.test')}${ask('a.test', 28)}`,
-    'udp:',
   ]);
   t.equal(error, undefined);
   t.equal(flags(data[0]), '8184', 'TXT is not served');
@@ -149,16 +154,103 @@ t.test('questions of other kinds, and bytes that are none', async (t) => {
   t.equal(data[6], '', 'a message that is too long');
   t.equal(data[7], '', 'one that is too short');
   t.match(data[8], /8180.*c633640100.*8183.*8180/, 'one after the other');
-  t.equal(data[9], 'Permission denied', 'there are no datagrams');
   t.same(new Set(asked), new Set(['a.test']));
 });
 
 t.test('beside other capabilities, and without any network', async (t) => {
   resolver(t, () => '198.51.100.1');
   const all = ['process:spawn', 'net:listen', 'net:udp'];
-  const { data } = await play(t, configure(['a.test'], [], all), ['name:a.test', 'udp:']);
-  t.same(data, ['198.51.100.1', 'Permission denied']);
-  const none = await play(t, configure([]), ['name:a.test', 'raw:00']);
+  const asked = ['name:a.test', 'go:a.test:127.0.0.1', 'musl:a.test:127.0.0.1'];
+  const { data } = await play(t, configure(['a.test'], [], all), asked);
+  t.same(data, ['198.51.100.1', 'Permission denied', 'Permission denied']);
+  const none = await play(t, configure([]), ['name:a.test', 'raw:00', 'go:a.test:127.0.0.1']);
   t.match(none.data[0], /^Temporary failure|not known/);
   t.match(none.data[1], /^connect: /);
+  t.equal(none.data[2], 'Permission denied');
+});
+
+t.test('over UDP: where there is no network for it, sockets are refused', async (t) => {
+  if (apart) return t.pass('there is one');
+  const { data } = await play(t, configure(['a.test']), ['go:a.test:127.0.0.1', 'to:53:::1']);
+  t.match(data, ['Permission denied', /^(Bad file descriptor\. ){4}/]);
+});
+
+t.test('over UDP: as musl, Go and glibc ask', { skip: !apart }, async (t) => {
+  const asked = resolver(t, (name) =>
+    name === 'again.test'
+      ? Object.assign(new Error('again'), { code: 'EAI_AGAIN', errno: -3001 })
+      : name === 'private.test'
+        ? '10.0.0.1'
+        : ['198.51.100.1', '198.51.100.2', '2606:4700::1'],
+  );
+  const config = configure(['*.test'], ['bad.test']);
+  const { data, error, metrics } = await play(t, config, [
+    'musl:a.test:127.0.0.1',
+    'musl:a.test:127.0.0.53',
+    'musl:a.test:::1',
+    'go:a.test:127.0.0.1',
+    'go:a.test:::1',
+    'musl:bad.test:127.0.0.1',
+    'musl:other.example:127.0.0.1',
+    'musl:private.test:127.0.0.1',
+    'musl:again.test:127.0.0.1',
+    'many-udp:m.test:60',
+  ]);
+  t.equal(error, undefined);
+  // Two questions of musl, answered in any order.
+  const both = (/** @type {string} */ said) => said.split(' ').sort();
+  for (const i of [0, 1, 2]) t.same(both(data[i]), ['0:1', '0:2', 'musl']);
+  for (const i of [3, 4]) t.match(data[i], /^go 0:2 2 (?:0:2 0:1|0:1 0:2)$/);
+  for (const i of [5, 6, 7]) t.equal(data[i], 'musl 3:0 3:0');
+  t.equal(data[8], 'musl 2:0 2:0', 'to be asked again');
+  t.equal(data[9], '60');
+  t.notOk(asked.some((name) => name.startsWith('bad') || name.startsWith('other')));
+  t.match(
+    metrics.network.find((/** @type {any} */ { name }) => name === 'bad.test'),
+    { allowed: false },
+  );
+  t.notOk(metrics.network.some((/** @type {any} */ { port }) => port !== undefined));
+});
+
+t.test('over UDP: nothing but the stub is reached', { skip: !apart }, async (t) => {
+  const mine = dgram.createSocket('udp4').bind(0, '127.0.0.1');
+  await once(mine, 'listening');
+  t.teardown(() => mine.close());
+  /** @type {unknown[]} */
+  const seen = [];
+  mine.on('message', (data) => seen.push(data));
+  const { port } = mine.address();
+  const config = configure(['*.test', `127.0.0.1:${port}`, '192.0.2.1']);
+  const to = [`${port}:127.0.0.1`, '53:192.0.2.1', '53:8.8.8.8', '5353:224.0.0.251', '8125:::1'];
+  const { data } = await play(t, config, [
+    ...to.map((place) => `to:${place}`),
+    'name:127.0.0.1',
+    'to:65535:127.0.0.1',
+  ]);
+  const refused = 'Permission denied. '.repeat(4).trimEnd();
+  for (const [i, place] of to.entries()) t.equal(data[i].trimEnd(), refused, place);
+  t.match(data[6], /^Permission denied\. Permission denied\. open\. Perm/, 'what musl asks itself');
+  t.same(seen, [], 'nothing has come out');
+});
+
+t.test('a program with musl, as it is', { skip: !apart }, async (t) => {
+  const hasMusl = spawnSync('musl-gcc', ['--version']).status === 0;
+  if (!hasMusl) {
+    if (process.env.SBX_MUST_WORK) t.fail('there is no musl-gcc');
+    return t.pass('there is no musl-gcc');
+  }
+  const { port } = await serveHttp(t);
+  resolver(t, (name) => (name === 'a.test' ? '127.0.0.1' : ['198.51.100.1', '2606:4700::1']));
+  const musl = compileProgram(t, ['musl-gcc', '-static']);
+  const { permissions, monitoring } = configure(['*.test', `127.0.0.1:${port}`]);
+  const config = { monitoring, permissions: { ...permissions, filesystem: { allow: [musl.dir] } } };
+  const input = {
+    program: musl.program,
+    args: [`get:a.test:${port}`, 'name:b.test', 'name:b.example', 'many:c.test:20'],
+  };
+  const { data } = await run(t, code, { config, input });
+  t.equal(data[0], 'HTTP/1.1 200 OK');
+  t.same(data[1].split(' ').sort(), ['198.51.100.1', '2606:4700::1']);
+  t.match(data[2], /does not resolve/);
+  t.equal(data[3], '20');
 });

@@ -5,6 +5,7 @@
  *   no-landlock  a kernel without Landlock: ENOSYS
  *   bare         both
  *   no-getfd     pidfd_getfd(2) is refused, as in a container without CAP_SYS_PTRACE: EPERM
+ *   no-landlock-getfd  that, and no Landlock
  *   no-listener  filters that ask a supervisor cannot be loaded, as below another one: EBUSY */
 #include <errno.h>
 #include <linux/audit.h>
@@ -100,11 +101,14 @@ static bool load(struct sock_filter *code, size_t bytes) {
 int main(int argc, char **argv) {
   bool bare = argc > 2 && strcmp(argv[1], "bare") == 0;
   bool userns = bare || (argc > 2 && strcmp(argv[1], "no-userns") == 0);
-  bool landlock = bare || (argc > 2 && strcmp(argv[1], "no-landlock") == 0);
+  bool neither = argc > 2 && strcmp(argv[1], "no-landlock-getfd") == 0;
+  bool landlock = bare || neither || (argc > 2 && strcmp(argv[1], "no-landlock") == 0);
   bool listener = argc > 2 && strcmp(argv[1], "no-listener") == 0;
-  bool getfd = argc > 2 && strcmp(argv[1], "no-getfd") == 0;
+  bool getfd = neither || (argc > 2 && strcmp(argv[1], "no-getfd") == 0);
   if (!userns && !landlock && !listener && !getfd) {
-    fprintf(stderr, "usage: without no-userns|no-landlock|bare|no-getfd|no-listener COMMAND...\n");
+    fprintf(stderr,
+            "usage: without no-userns|no-landlock|bare|no-getfd|no-landlock-getfd|no-listener "
+            "COMMAND...\n");
     return 64;
   }
   /* Root needs it not, and would lose set-user-id programs by it. */
