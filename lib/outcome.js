@@ -318,7 +318,7 @@ export function toMetrics({ usage, marks, samples }, times, config, startup) {
       voluntarySwitches: usage.voluntarySwitches,
       involuntarySwitches: usage.involuntarySwitches,
     }),
-    // A guest has read its input at least. A zygote that preloads may not look into /proc/PID/io.
+    // A guest has read its input at least. A zygote may not look into /proc/PID/io of its guests.
     ...(usage?.readChars > 0 && {
       readBytes: usage.readBytes,
       writeBytes: usage.writeBytes,

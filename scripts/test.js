@@ -16,7 +16,7 @@ const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
 const node = process.env.SBX_NODE ? path.resolve(process.env.SBX_NODE) : process.execPath;
 const jobs = Number(process.env.SBX_TEST_JOBS ?? 3);
 /** Seconds for each file, which `t.setTimeout()` in it prolongs. */
-const FILE_S = 120;
+const FILE_S = 240;
 /** For a file whose own clock does not get to run. */
 const HANGING_MS = 900_000;
 /** What does not say itself how guests start is played with both ways. */

@@ -24,7 +24,8 @@ export function sandbox(t, config = {}) {
   const runner = createSandboxRunner({
     startup,
     ...config,
-    execution: { graceMs: 100, ...config.execution },
+    // The default is little for what writes a gigabyte on a busy machine.
+    execution: { graceMs: 100, timeoutMs: 100_000, ...config.execution },
   });
   t.teardown(() => runner.dispose());
   return runner;
