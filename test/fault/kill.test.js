@@ -15,7 +15,7 @@ import {
 
 const times = Number(process.env.SBX_FAULTS ?? 200);
 // What a run of each takes on a machine that is busy otherwise.
-t.setTimeout(times * 3000);
+t.setTimeout(120_000 + times * 3000);
 const lib = new URL('../../lib/index.js', import.meta.url).href;
 
 const slow = handler(`
