@@ -138,7 +138,7 @@ export function processesWith(mark) {
  * @param {() => unknown} condition
  * @param {string} what
  */
-export async function until(condition, what, timeoutMs = 20_000) {
+export async function until(condition, what, timeoutMs = 60_000) {
   const deadline = Date.now() + timeoutMs;
   while (!condition()) {
     if (Date.now() > deadline) throw new Error(`It never came to be: ${what}`);
