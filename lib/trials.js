@@ -7,8 +7,8 @@ import { NOTHING } from './startup.js';
 import { MAX_TIMER_MS } from './timers.js';
 
 const guestRoot = fileURLToPath(new URL('./guest', import.meta.url));
-/** A zygote that has not forked by then hangs. */
-const FORK_PATIENCE_MS = 2000;
+/** A zygote that has not forked by then hangs. Nobody waits for it, and a busy machine takes its time. */
+const FORK_PATIENCE_MS = 20_000;
 
 /** @typedef {() => void} End */
 

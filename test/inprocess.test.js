@@ -135,9 +135,9 @@ t.test('devMode and KB_PLUGIN_DEV_MODE', async (t) => {
   t.equal((await run(t, where, { config: { devMode: true } })).data, process.pid);
   process.env.KB_PLUGIN_DEV_MODE = 'true';
   t.teardown(() => delete process.env.KB_PLUGIN_DEV_MODE);
-  t.equal((await run(t, where)).data, process.pid);
+  t.equal((await run(t, where, { config: {} })).data, process.pid);
   process.env.KB_PLUGIN_DEV_MODE = 'false';
-  t.not((await run(t, where)).data, process.pid);
+  t.not((await run(t, where, { config: {} })).data, process.pid);
 });
 
 t.test('isolation() says that there is none', async (t) => {

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { project } from '../run/helper.js';
+import { project, startup } from '../run/helper.js';
 
 export const lib = new URL('../../lib/index.js', import.meta.url).href;
 
@@ -66,7 +66,9 @@ export async function unconfined(t, text, options = {}) {
 export async function host(t, text, script, prefix = []) {
   const dir = project(t, text);
   const program = `
-    import { createSandboxRunner } from ${JSON.stringify(lib)};
+    import * as lib from ${JSON.stringify(lib)};
+    const createSandboxRunner = (config) =>
+      lib.createSandboxRunner({ startup: '${startup}', ...config });
     const dir = ${JSON.stringify(dir)};
     const ref = { file: 'handler.mjs', export: 'handle' };
     const ctx = { requestId: 'r', workdir: dir, outdir: dir };

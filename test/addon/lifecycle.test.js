@@ -16,7 +16,6 @@ import {
 } from './helper.js';
 
 // Some tests wait for seconds on purpose.
-t.setTimeout(120_000);
 
 const host = fileURLToPath(new URL('./fixtures/host.mjs', import.meta.url));
 

@@ -41,8 +41,10 @@ t.test('a policy whose rules do not compile opens no runner', async (t) => {
     code: 'ERR_SBX_POLICY',
     message: /network\.allow: 'a b'/,
   });
-  const { close } = open({ permit: RULES, netAllow: ['a.example'] });
-  t.match(await close(), { stage: 'seccomp', message: /filter/ }, 'nor without the filter');
+  // It is not closed before it has failed by itself.
+  const { closed, close } = open({ permit: RULES, netAllow: ['a.example'] });
+  t.match(await closed, { stage: 'seccomp', message: /filter/ }, 'nor without the filter');
+  await close();
 });
 
 t.test('answers that nobody waits for', async (t) => {

@@ -18,7 +18,6 @@ const DETAILS = {
   namespaces: /Operation not permitted; without them a guest can tell whether a path exists/,
 };
 
-t.setTimeout(120_000);
 build('native');
 
 /** @param {string} variant @param {...string} args */

@@ -3,13 +3,14 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import tap from 'tap';
 import { createSandboxRunner } from '../../lib/index.js';
 
 /** @typedef {import('../../lib/index.js').SandboxConfig} SandboxConfig */
 
-/** SBX_TEST_STARTUP=fork runs all of them in forked guests. */
+/** How guests come to be where a test does not say: what ../../scripts/test.js plays twice, it plays with both. */
 export const startup = /** @type {SandboxConfig['startup']} */ (
-  process.env.SBX_TEST_STARTUP ?? 'auto'
+  process.env.SBX_TEST_STARTUP ?? 'spawn'
 );
 delete process.env.SBX_TEST_STARTUP; // Tests let guests see what begins with SBX_TEST_.
 
@@ -23,10 +24,20 @@ export function sandbox(t, config = {}) {
   const runner = createSandboxRunner({
     startup,
     ...config,
-    execution: { graceMs: 100, ...config.execution },
+    // The default is little for what writes a gigabyte on a busy machine.
+    execution: { graceMs: 100, timeoutMs: 100_000, ...config.execution },
   });
   t.teardown(() => runner.dispose());
   return runner;
+}
+
+/** @type {import('../../lib/index.js').SandboxRunner | undefined} */
+let common;
+
+/** The runner of all runs in a file for which no other will do: a launcher and a zygote take their time to start. */
+function commonRunner() {
+  common ??= sandbox(tap);
+  return common;
 }
 
 /**
@@ -56,7 +67,7 @@ export function project(t, files) {
  * @returns {Promise<any>}
  */
 export function run(t, files, options = {}) {
-  const runner = options.runner ?? sandbox(t, options.config);
+  const runner = options.runner ?? (options.config ? sandbox(t, options.config) : commonRunner());
   return runner.run(
     { file: options.file ?? './handler.mjs', export: options.export ?? 'handle' },
     options.input,
@@ -127,7 +138,7 @@ export function processesWith(mark) {
  * @param {() => unknown} condition
  * @param {string} what
  */
-export async function until(condition, what, timeoutMs = 20_000) {
+export async function until(condition, what, timeoutMs = 60_000) {
   const deadline = Date.now() + timeoutMs;
   while (!condition()) {
     if (Date.now() > deadline) throw new Error(`It never came to be: ${what}`);

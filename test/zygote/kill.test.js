@@ -1,10 +1,13 @@
-// A zygote that dies takes its guests along, and no run stays without a result.
+// A zygote that dies takes its guests along, and no run stays without a result. SBX_FAULTS sets how often
+// it is killed (200).
 import fs from 'node:fs';
 import t from 'tap';
 import { handler, isAlive, processesWith, project, run, until } from '../run/helper.js';
 import { forking, parentOf, zygotes } from './helper.js';
 
-const KILLS = Number(process.env.SBX_TEST_KILLS ?? 20);
+const KILLS = Number(process.env.SBX_FAULTS ?? 200);
+// As ../fault/kill.test.js.
+t.setTimeout(120_000 + KILLS * 3000);
 
 const kill = (/** @type {string} */ pid) => {
   try {
@@ -12,7 +15,7 @@ const kill = (/** @type {string} */ pid) => {
   } catch {} // It ended by itself.
 };
 
-t.test('kill -9 under load', async (t) => {
+t.test(`kill -9 under load, ${KILLS} times`, async (t) => {
   const runner = forking(t, { execution: { concurrency: 8, maxQueue: 1e6 } });
   const body = handler(`
     await new Promise((resolve) => setTimeout(resolve, Math.random() * 20)); return input;`);

@@ -4,7 +4,7 @@ import t from 'tap';
 import { handler, project } from '../run/helper.js';
 import { forking, hasNamespaces, zygotes } from './helper.js';
 
-const SIBLINGS = Number(process.env.SBX_TEST_SIBLINGS ?? 2000);
+const SIBLINGS = Number(process.env.SBX_TEST_SIBLINGS ?? 500);
 
 const draw = handler(`
   const { randomBytes, randomUUID, randomInt, generateKeyPairSync } = await import('node:crypto');
