@@ -360,10 +360,10 @@ export interface ExecutionMetrics {
   majorFaults?: number;
   voluntarySwitches?: number;
   involuntarySwitches?: number;
-  /** Bytes from and to storage (proc(5), `/proc/PID/io`). Not known of a forked guest. */
+  /** Bytes from and to storage (proc(5), `/proc/PID/io`). */
   readBytes?: number;
   writeBytes?: number;
-  /** Bytes of all read and write calls, sockets and pipes included. Not known of a forked guest. */
+  /** Bytes of all read and write calls, sockets and pipes included. */
   readChars?: number;
   writeChars?: number;
   /** How the guest came to be. */

@@ -1,7 +1,7 @@
 // Metrics and traces, in both modes.
 import t from 'tap';
 import { now } from '../lib/trace.js';
-import { handler, project, run, startup } from './run/helper.js';
+import { handler, project, run } from './run/helper.js';
 
 const traceId = '0af7651916cd43dd8448eb211c80319c';
 const spanId = 'b7ad6b7169203331';
@@ -108,16 +108,14 @@ t.test('subprocess: what the kernel counted', async (t) => {
   const outdir = project(t, {});
   const { ok, metrics, error } = await run(t, body, { ctx: { outdir } });
   t.ok(ok, JSON.stringify(error));
-  const spawned = startup === 'spawn';
-  t.equal(metrics.writeChars > 3 << 20, spawned);
-  t.equal(metrics.readChars > 3 << 20, spawned);
-  for (const name of ['readBytes', 'writeBytes'])
-    t.type(metrics[name], spawned ? 'number' : 'undefined', name);
+  t.ok(metrics.writeChars > 3 << 20);
+  t.ok(metrics.readChars > 3 << 20);
   t.ok(metrics.minorFaults > (30 << 20) / 4096);
   t.ok(metrics.voluntarySwitches >= 20);
   t.ok(metrics.memMb > 60);
   t.ok(Math.abs(metrics.userCpuMs + metrics.systemCpuMs - metrics.cpuMs) < 0.01);
-  for (const name of ['majorFaults', 'involuntarySwitches']) t.ok(metrics[name] >= 0, name);
+  for (const name of ['readBytes', 'writeBytes', 'majorFaults', 'involuntarySwitches'])
+    t.ok(metrics[name] >= 0, name);
 });
 
 t.test('a guest cannot move its phases out of its run', async (t) => {

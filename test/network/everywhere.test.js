@@ -90,7 +90,10 @@ for (const user of [process.getuid?.() === 0 ? 'root' : 'user']) {
   // Nothing opens a guest that is not dumpable to a broker but root, see canBrokerForks().
   for (const startup of /** @type {('auto' | 'fork')[]} */ (['auto', 'fork']))
     t.test(`${user}, ${startup}: where a broker cannot look into forked guests`, async (t) => {
-      const each = { said: byUdp, startup: user === 'user' || startup === 'auto' ? 'spawn' : 'fork' };
+      const each = {
+        said: byUdp,
+        startup: user === 'user' || startup === 'auto' ? 'spawn' : 'fork',
+      };
       t.same(playAll('no-landlock-getfd', 'strict', startup), [each, each, each]);
     });
   t.test(`${user}: where nobody can be asked, strict refuses`, async (t) => {
