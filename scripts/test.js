@@ -5,7 +5,7 @@
 //   node scripts/test.js [file | directory]...   all of test/ by default
 //
 // SBX_NODE is the Node.js that they run under, SBX_TEST_STARTUP the one way ('spawn', 'fork') in which
-// guests start where the test does not say, SBX_TEST_JOBS how many files run at a time. A terminal is
+// guests start where the test does not say, SBX_JOBS how many files run at a time. A terminal is
 // shown the output of what failed, everything else is shown all of it.
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
 const node = process.env.SBX_NODE ? path.resolve(process.env.SBX_NODE) : process.execPath;
-const jobs = Number(process.env.SBX_TEST_JOBS ?? 3);
+const jobs = Number(process.env.SBX_JOBS ?? 3);
 /** Seconds for each file, which `t.setTimeout()` in it prolongs. */
 const FILE_S = 240;
 /** For a file whose own clock does not get to run. */
