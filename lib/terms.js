@@ -174,7 +174,7 @@ export class Terms {
         ...(long && trace.traceparent && { TRACEPARENT: trace.traceparent }),
       },
       // Its process may be older than its run (lib/spares.js).
-      ...(long && { ahead: true }),
+      ahead: long,
       timeoutMs: execution.timeoutMs,
       serialization,
       maxResultBytes: execution.maxResultBytes,

@@ -12,6 +12,7 @@ function makeRequest(fields) {
     spanId = null,
     carrier = {},
     structured = false,
+    ahead = false,
   } = fields;
   return {
     file: fields.file,
@@ -34,6 +35,7 @@ function makeRequest(fields) {
     spanId,
     carrier,
     structured,
+    ahead,
   };
 }
 
