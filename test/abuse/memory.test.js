@@ -173,20 +173,14 @@ t.test('35. other processes of the same user take nothing from a run', async (t)
     return spawnSync('/bin/sh', ['-c', 'sh -c : & wait']).status;`);
   t.match(await run(t, body, { config: { permissions: spawning } }), { ok: true, data: 0 });
   if (process.getuid?.() !== 0) return t.comment('the control needs a user with other processes');
-  // The control: RLIMIT_NPROC counts all that a user has.
-  const asOther = (/** @type {string} */ script) =>
-    spawnSync('setpriv', ['--reuid=65533', '--regid=65533', '--clear-groups', 'sh', '-c', script]);
+  // The control: RLIMIT_NPROC counts all that a user has. This file may run twice at a time.
+  const other = 60_000 + (process.pid % 5000);
+  const be = [`--reuid=${other}`, `--regid=${other}`, '--clear-groups', 'sh', '-c'];
+  const asOther = (/** @type {string} */ script) => spawnSync('setpriv', [...be, script]);
   t.equal(asOther('ulimit -p 4; (sleep 1 & sleep 1 & wait); echo $?').stdout.toString(), '0\n');
-  const crowd = spawn('setpriv', [
-    '--reuid=65533',
-    '--regid=65533',
-    '--clear-groups',
-    'sh',
-    '-c',
-    'sleep 60 & sleep 60 & sleep 60 & echo; wait',
-  ]);
+  const crowd = spawn('setpriv', [...be, 'sleep 60 & sleep 60 & sleep 60 & echo; wait']);
   t.teardown(() => {
-    for (const pid of processesOf(65533)) process.kill(pid, 'SIGKILL');
+    for (const pid of processesOf(other)) process.kill(pid, 'SIGKILL');
   });
   await new Promise((resolve) => crowd.stdout.once('data', resolve));
   t.match(asOther('ulimit -p 4; (sleep 1 & sleep 1 & wait)').stderr.toString(), /fork/i);
