@@ -11,13 +11,19 @@ const results = fileURLToPath(new URL('../results', import.meta.url));
 
 /**
  * @param {string} startup
- * @param {{ concurrency: number, maxForks: number, permissions?: object }} options 0 for the default
+ * @param {{ concurrency: number, maxForks: number, spares?: number, permissions?: object }} options
+ *   `maxForks` 0 for the default
  */
-export function runnerOf(startup, { concurrency, maxForks, permissions }) {
+export function runnerOf(startup, { concurrency, maxForks, spares, permissions }) {
   const runner = createSandboxRunner(
     /** @type {any} */ ({
       startup,
-      execution: { concurrency, maxQueue: 1_000_000, ...(maxForks > 0 && { maxForks }) },
+      execution: {
+        concurrency,
+        maxQueue: 1_000_000,
+        ...(maxForks > 0 && { maxForks }),
+        ...(spares !== undefined && { spares }),
+      },
       ...(permissions && { permissions }),
     }),
   );

@@ -25,7 +25,12 @@ const { values } = parseArgs({
 const guests = whole('guests', values.guests);
 const samePid = values['same-pid'];
 const concurrency = samePid ? 1 : whole('concurrency', values.concurrency);
-const runner = runnerOf(values.startup, { concurrency, maxForks: 1_000_000_000 });
+// A spare has its pid before it is said which: the one that its run's guest should have.
+const runner = runnerOf(values.startup, {
+  concurrency,
+  maxForks: 1_000_000_000,
+  ...(samePid && { spares: 0 }),
+});
 /** @type {Record<string, Set<unknown>>} */
 const seen = {};
 /** @type {Map<number, number>} */

@@ -11,7 +11,7 @@ const WARM = { concurrency: 8, ms: 300 };
 /** @param {import('../measure.js').Asking} asking @returns {Promise<import('../measure.js').Answer>} */
 export async function ask(asking) {
   const { quick, ms, hardStop, progress } = asking;
-  const levels = quick ? [1, 8] : [1, 8, 32, 128];
+  const levels = quick ? [1, 8] : [1, 8, 32];
   const input = { message: 'hello', n: 41 };
   const subjects = [subject('node'), ...able('echo')].filter(chosen);
   /** @type {import('../measure.js').Row[]} */
