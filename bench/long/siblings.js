@@ -112,7 +112,8 @@ const kind = samePid ? 'siblings-same-pid' : 'siblings';
 const file = fileOf(kind, values.out);
 keep(file, kind, { options, ...found });
 console.log(`\nRaw numbers: ${file}`);
-// Where every guest should have had one pid, the first was made before it could be said which.
-const samePidFailed = samePid && mostOfOne < guests - 1;
+// The first was made before it could be said which, and a child of the zygote's own that makes the view
+// takes the pid from one more.
+const samePidFailed = samePid && mostOfOne < guests - 2;
 if (samePidFailed) console.log('not every guest had the same pid');
 process.exitCode = repeated.length > 0 || failed > 0 || samePidFailed ? 1 : 0;
