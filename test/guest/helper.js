@@ -39,13 +39,11 @@ function read(name, payload) {
  * @param {Buffer} [options.program] for start.cjs, instead of bootstrap.cjs
  */
 export async function run(request, options = {}) {
-  // By way of env(1): tap puts a loader of its own into the environment of what a test starts.
-  const env = { PATH: process.env.PATH, ...options.env };
-  const pairs = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   const limit = options.dataBytes ? ['prlimit', `--data=${options.dataBytes}`] : [];
   const main = options.program ? start : bootstrap;
-  const command = [...pairs, ...limit, execPath, ...(options.flags ?? []), main];
-  const child = spawn('/usr/bin/env', ['-i', ...command], {
+  const [command, ...args] = [...limit, execPath, ...(options.flags ?? []), main];
+  const child = spawn(command, args, {
+    env: { PATH: process.env.PATH, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     cwd: fixtures,
   });
