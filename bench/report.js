@@ -19,7 +19,7 @@ const { charts, newest } = await import('./report/data.js');
 const { best } = await import('./report/merge.js');
 const { draw, standAlone } = await import('./report/plots.js');
 const { page } = await import('./report/page.js');
-const { putBetween, readmeText } = await import('./report/readme.js');
+const { forkText, putBetween, readmeText } = await import('./report/readme.js');
 const { longText, performanceText } = await import('./report/performance.js');
 
 const directory = path.join(here, 'results');
@@ -45,7 +45,10 @@ if (values.out === undefined) {
     console.log('README and docs are left as they are: these are no results to keep.');
   } else {
     const from = (/** @type {string} */ place) => files.map((name) => path.relative(place, name));
-    rewrite('README.md', { bench: readmeText(results, from(root)) });
+    rewrite('README.md', {
+      bench: readmeText(results, from(root)),
+      'bench fork': forkText(results),
+    });
     rewrite('docs/performance.md', {
       'bench targets': performanceText(results, from(path.join(root, 'docs'))),
       'bench long': longText(directory),

@@ -1,31 +1,14 @@
 // The part of docs/performance.md that comes from the results.
 import fs from 'node:fs';
 import path from 'node:path';
-import { short, spreadOf } from '../print.js';
-import { judge } from '../targets.js';
+import { short } from '../print.js';
 import { absent, machineOf } from './data.js';
 import { linksTo } from './readme.js';
-
-const cells = (/** @type {unknown[]} */ ...all) => `| ${all.join(' | ')} |`;
+import { cells, wantedTable } from './wanted.js';
 
 /** What was wanted, and what was measured. @param {any} results @param {string[]} files as seen from docs/ */
 export function performanceText(results, files) {
   const { machine, date, answers } = results;
-  const lines = Object.entries(answers).flatMap(([name, { targets }]) =>
-    targets.map((/** @type {import('../measure.js').Target} */ target) => {
-      const { what, value, unit, atLeast } = target;
-      const { met, sure } = judge(target);
-      const verdict = `${met ? 'met' : '**missed**'}${sure ? '' : ', within the noise'}`;
-      const wanted = `${atLeast ? '≥' : '≤'} ${target.target} ${unit}`.trim();
-      return cells(
-        name,
-        what,
-        `${short(value)}${spreadOf(target)} ${unit}`.trim(),
-        wanted,
-        verdict,
-      );
-    }),
-  );
   const missing = absent(results).map(({ name, reason }) => `\n* ${name}: ${reason}`);
   return `Measured ${date.slice(0, 10)} on ${machineOf(results)}; load before ${short(machine.load)}, ${short(
     machine.stealPercent,
@@ -33,10 +16,7 @@ export function performanceText(results, files) {
 the processors' time went to other machines. In brackets the 95 % interval. [All plots and
 tables](../bench/report.html), ${linksTo(files)}.
 
-| question | what | measured | wanted | |
-| --- | --- | --- | --- | --- |
-${lines.join('\n')}
-${missing.length ? `\nMissing there:\n${missing.join('')}\n` : ''}`;
+${wantedTable(answers)}${missing.length ? `\nMissing there:\n${missing.join('')}\n` : ''}`;
 }
 
 /**

@@ -1,6 +1,7 @@
 // The part of the README that comes from the results.
 import { short } from '../print.js';
 import { absent, machineOf, summary } from './data.js';
+import { cells, wantedTable } from './wanted.js';
 
 /**
  * Replaces what is between the markers, or puts it after the first where there is no second yet.
@@ -21,7 +22,6 @@ export function putBetween(page, text, name = 'bench') {
 
 /** @param {any} results @param {string[]} files of the results, from the repository's root */
 export function readmeText(results, files) {
-  const cells = (/** @type {unknown[]} */ ...all) => `| ${all.join(' | ')} |`;
   const rows = summary(results).map((/** @type {any} */ one) =>
     cells(
       one.kind === 'ours' ? `**${one.name}**` : one.name,
@@ -48,6 +48,10 @@ ${cells('', 'between the handler and its host', 'one run, ms', 'of `fork`', 'run
 ${rows.join('\n')}
 ${missing.length ? `\nNot measured there: ${missing.join(', ')}; the page says why.\n` : ''}`;
 }
+
+/** What forked guests were to reach. @param {any} results */
+export const forkText = ({ answers }) =>
+  wantedTable(answers, (what) => /^(fork|preload|by default)\b/.test(what));
 
 /** @param {string[]} files */
 export const linksTo = (files) =>

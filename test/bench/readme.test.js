@@ -1,5 +1,5 @@
 import t from 'tap';
-import { putBetween, readmeText } from '../../bench/report/readme.js';
+import { forkText, putBetween, readmeText } from '../../bench/report/readme.js';
 
 t.test('what is between the markers is replaced, and nothing else', async (t) => {
   const before = 'above\n<!-- bench -->\nold\n<!-- /bench -->\nbelow <!-- /bench -->\n';
@@ -54,4 +54,22 @@ t.test('the part has date, machine, plots, each subject and what is missing', as
   t.match(text, '| **name of fork** | isolation of fork | 1.00 | ×0.0400 | 1000 | – | – |');
   t.match(text, '| name of cp-fork | isolation of cp-fork | 25.0 | ×1.00 | – | – | – |');
   t.match(text, 'Not measured there: name of bun');
+});
+
+t.test('what forked guests were to reach, met or not', async (t) => {
+  const target = (/** @type {string} */ what, /** @type {number} */ value) => ({
+    what,
+    value,
+    target: 1.2,
+    unit: 'ms',
+  });
+  const targets = [
+    target('fork: a run', 2),
+    target('preload: a run', 1),
+    target('spawn: a run', 9),
+  ];
+  const text = forkText({ answers: { latency: { targets }, logs: {} } });
+  t.match(text, '| latency | fork: a run | 2.00 ms | ≤ 1.2 ms | **missed** |');
+  t.match(text, '| latency | preload: a run | 1.00 ms | ≤ 1.2 ms | met |');
+  t.notMatch(text, 'spawn');
 });
