@@ -52,7 +52,7 @@ enum sbx_reason {
   SBX_REASON_KILL, /* the host asked, at once (protocol error, result too large) */
   SBX_REASON_CPU,
   SBX_REASON_MEMORY,
-  SBX_REASON_LOST, /* its init died: the launcher cleaned up */
+  SBX_REASON_LOST, /* its init, or its broker, died: the launcher cleaned up */
 };
 
 struct sbx_usage {

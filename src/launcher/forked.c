@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../core/fd.h"
@@ -218,9 +219,19 @@ void sbx_forked_event(struct sbx_server *s, struct sbx_run *run, uint32_t events
     unwatch(s, &run->listener_fd);
 }
 
+/* What has killed it may be what the end of its broker made of it, see sbx_forked_done(). */
+static void mark_lost(struct sbx_ctl *last) {
+  struct sbx_ctl_exit *end = &last->u.exit;
+  if (last->type == SBX_CTL_EXIT && WIFSIGNALED(end->status) &&
+      (end->reason == SBX_REASON_NONE || end->reason == SBX_REASON_KILL))
+    end->reason = SBX_REASON_LOST;
+}
+
 void sbx_forked_end(struct sbx_server *s, struct sbx_run *run, struct sbx_ctl *last) {
   struct sbx_ctl nothing = {.type = SBX_CTL_NET, .run = run->id};
   run->of = NULL;
+  if (run->alone)
+    mark_lost(last);
   if (!run->last && run->init > 0)
     run->last = copy(last);
   if (run->last && run->init > 0) {
@@ -233,15 +244,22 @@ void sbx_forked_end(struct sbx_server *s, struct sbx_run *run, struct sbx_ctl *l
   sbx_server_drop(s, run);
 }
 
-bool sbx_forked_done(struct sbx_server *s, struct sbx_run *run) {
-  bool over = !run->of;
+bool sbx_forked_done(struct sbx_server *s, struct sbx_run *run, bool reported) {
+  struct sbx_ctl kill = {.type = SBX_CTL_KILL, .run = run->id};
   unwatch(s, &run->sock);
   run->init = 0;
-  if (over) {
-    sbx_server_tell(s, run->last);
-    sbx_server_drop(s, run);
+  if (run->of) {
+    /* Its next call is ENOSYS, but one that was about to be given a new descriptor returns 0: the
+     * kernel takes an answer that is on its way for a given one (SECCOMP_ADDFD_FLAG_SEND). */
+    run->alone = true;
+    sbx_zygotes_end(s, run, &kill);
+    return false;
   }
-  return over;
+  if (!reported)
+    mark_lost(run->last);
+  sbx_server_tell(s, run->last);
+  sbx_server_drop(s, run);
+  return true;
 }
 
 void sbx_forked_close(struct sbx_server *s, struct sbx_run *run) {

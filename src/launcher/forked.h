@@ -31,8 +31,9 @@ void sbx_forked_fail(struct sbx_server *s, struct sbx_run *run, const struct sbx
  * drops the run, now or when the broker has reported. */
 void sbx_forked_end(struct sbx_server *s, struct sbx_run *run, struct sbx_ctl *last);
 
-/* The broker has reported, or is gone. Returns whether the run was dropped. */
-bool sbx_forked_done(struct sbx_server *s, struct sbx_run *run);
+/* The broker has `reported`, or is gone. A guest that still runs is killed; if it did not end by
+ * itself, it is SBX_REASON_LOST. Returns whether the run was dropped. */
+bool sbx_forked_done(struct sbx_server *s, struct sbx_run *run, bool reported);
 
 /* What a run that is dropped leaves behind. */
 void sbx_forked_close(struct sbx_server *s, struct sbx_run *run);

@@ -322,7 +322,7 @@ static int read_broker(struct sbx_server *s, struct sbx_run *run) {
       sbx_forked_fail(s, run, &msg.u.err);
     else
       sbx_server_tell(s, &msg);
-    if (msg.type == SBX_CTL_NET && sbx_forked_done(s, run))
+    if (msg.type == SBX_CTL_NET && sbx_forked_done(s, run, true))
       return 0;
   }
   return 1;
@@ -346,7 +346,7 @@ static void lose_run(struct sbx_server *s, struct sbx_run *run) {
 /* It has been reaped. */
 static void lose_child(struct sbx_server *s, struct sbx_run *run) {
   if (is_forked(run))
-    sbx_forked_done(s, run);
+    sbx_forked_done(s, run, false);
   else
     lose_run(s, run);
 }

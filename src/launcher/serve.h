@@ -33,6 +33,7 @@ struct sbx_run {
   /* Of a forked run, see forked.h. */
   int listener_fd;      /* the way of the listener, then the listener; -1: neither, or a broker's */
   bool listens;         /* it has come, and nothing was asked for yet */
+  bool alone;           /* its broker ended first */
   struct sbx_ctl *last; /* what is told once there is no guest and no broker; or NULL */
 };
 

@@ -1,6 +1,7 @@
 // Guests that are started ahead of their run: what they are before it begins, and that it is none other
 // than one whose guest was started with it.
 import { randomUUID } from 'node:crypto';
+import fs from 'node:fs';
 import t from 'tap';
 import { addon, open, options, processesWith, until } from './helper.js';
 
@@ -122,8 +123,9 @@ t.test('one that dies before its run begins says that it never did', async (t) =
   // Nobody has heard of its death when the run is sent.
   const second = wait(runner);
   t.ok(await until(() => guests().length === 1, 20_000));
-  process.kill(guests()[0], 'SIGKILL');
-  while (guests().length > 0); // Not a turn of the event loop.
+  const [pid] = guests();
+  process.kill(pid, 'SIGKILL');
+  while (fs.existsSync(`/proc/${pid}`)); // Not a turn of the event loop.
   const outcome = await begin(second.spare, { act: 'echo' });
   t.match(outcome, { kind: 'exit', signal: 'SIGKILL', startedAt: 0, result: null });
 

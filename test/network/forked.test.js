@@ -128,6 +128,8 @@ t.test('a guest that ends in the middle costs nothing', async (t) => {
   full.listen({ port: 0, host: '127.0.0.1', backlog: 1 });
   await once(full, 'listening');
   t.teardown(() => full.close());
+  // Of a guest that is gone while its handshake waits in the backlog the server may never hear.
+  full.on('connection', (socket) => socket.unref());
   const { port } = /** @type {import('node:net').AddressInfo} */ (full.address());
   const { port: open } = await serveHttp(t);
   const code = `import net from 'node:net';\n${FETCH}${handler(`
@@ -148,31 +150,29 @@ t.test('a guest that ends in the middle costs nothing', async (t) => {
   await until(() => brokers().length === 0, 'the end of all brokers');
 });
 
-t.test(
-  'a broker that is killed takes the connections of its guest along, and nothing else',
-  async (t) => {
-    const { port } = await serveHttp(t);
-    const code = `${FETCH}${handler(`
-      for (let said = 0; ; said++) {
-        const it = await get(input.url);
-        if (it.code || said === input.times) return it.code ?? it;
-        if (said === 0) console.log('now');
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      }
-    `)}`;
-    const { run } = setUp(t, [`127.0.0.1:${port}`], code);
-    const url = `http://127.0.0.1:${port}/`;
+t.test('a broker that is killed takes its guest along, and nothing else', async (t) => {
+  const { port } = await serveHttp(t);
+  // In the middle of it all: what it was about to hand over must not be taken for something else.
+  const code = `${FETCH}${handler(`
+    for (let said = 0; said !== input.times; said++) {
+      await get(input.url);
+      if (said === input.tell) console.log('now');
+    }
+    return 'done';
+  `)}`;
+  const { run } = setUp(t, [`127.0.0.1:${port}`], code);
+  const url = `http://127.0.0.1:${port}/`;
+  for (let tell = 0; tell < 12; tell++) {
     let killed = 0;
     const kill = () => {
       for (const pid of brokers()) killed += Number(process.kill(pid, 'SIGKILL'));
     };
-    const { data, error } = await run({ url }, { onLog: kill });
-    t.match(data, /^E/, 'it is refused from then on', { error });
-    t.equal(killed, 1);
-    const { data: next } = await run({ url, times: 2 });
-    t.equal(next, `127.0.0.1:${port} /`, 'the next run has another one');
-  },
-);
+    const { error, logs } = await run({ url, tell, times: 1e6 }, { onLog: kill });
+    t.match(error, { code: 'PROCESS_CRASHED', message: /supervised/ });
+    t.same([killed, logs[0]], [1, 'now']);
+  }
+  t.equal((await run({ url, times: 2 })).data, 'done', 'the next run has another one');
+});
 
 t.test("unix sockets of the view, by paths that are the guest's", async (t) => {
   if (!hasNamespaces()) return t.pass('net:unix needs namespaces');
