@@ -14,6 +14,8 @@ const MAX_PLACES = 64;
 const CHECK_MS = 1000;
 /** A module that could not be loaded is not tried again for so long, unless it was changed. */
 const RETRY_MS = 10_000;
+/** What Node.js reads before it puts its code on large pages. */
+const LARGE_PAGES = '/sys/kernel/mm/transparent_hugepage/enabled';
 /** What a guest may say that was loaded. */
 const MAX_FILES = 2000;
 
@@ -53,7 +55,7 @@ export function moduleGrants(names, { root, workdir, pluginRoot }, writable) {
  * @param {string} zygote the path of its module
  */
 export function zygoteGrants(names, root, zygote) {
-  return [`r${zygote}`, `p${root}`, ...names.map((name) => `p${name}`)];
+  return [`r${zygote}`, `r${LARGE_PAGES}`, `p${root}`, ...names.map((name) => `p${name}`)];
 }
 
 /** As in lib/guest/loaded.cjs; all else is the name of a package. @param {string} name */

@@ -10,9 +10,6 @@ const { importFile, loadHandlerFile, locateHandlerFile } = require('./resolve.cj
 const MAX_FILES = 2000;
 const MAX_REASON = 160;
 
-/** @type {string[]} */
-const files = [];
-
 /** @param {string} name of a module @param {string} root what it is relative to */
 async function load(name, root) {
   if (!/^(?:\.{0,2}\/|file:)/.test(name)) return importFrom(root, name);
@@ -44,7 +41,10 @@ function warmupOf(namespace) {
   return undefined;
 }
 
-/** The files of all modules that are there, ES modules and CommonJS. */
+/**
+ * The files of all modules that are there, ES modules and CommonJS. In a guest: the inspector leaves
+ * behind what every guest forked after it would have to copy.
+ */
 function findFiles() {
   const found = new Set(Object.keys(require.cache));
   try {
@@ -98,7 +98,6 @@ async function preload(native, root, names) {
   }
   process.removeListener('uncaughtException', onError);
   process.removeListener('exit', onExit);
-  files.push(...findFiles().slice(0, MAX_FILES));
 }
 
-module.exports = { handle: () => files, preload };
+module.exports = { handle: () => findFiles().slice(0, MAX_FILES), preload };

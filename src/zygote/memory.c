@@ -59,18 +59,35 @@ static int share(const struct sbx_mapping *at, void *unused) {
  * few that a small one may take. */
 #define SMALL ((size_t)256 << 10)
 
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102 /* of files: Linux 6.15 */
+#define MADV_GUARD_REMOVE 103
+#endif
+
+/* For a moment there is no first page, which then comes back from the file. */
+static void guard_once(const struct sbx_mapping *at) {
+  size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  unsigned long mine = (unsigned long)(uintptr_t)&madvise;
+  if (mine - at->from >= page && madvise(address(at), page, MADV_GUARD_INSTALL) == 0)
+    madvise(address(at), page, MADV_GUARD_REMOVE);
+}
+
 /* fork() leaves the page tables of files out, so that each guest would have to fault them in anew:
  * some 250 times. It does take those of a mapping that a page of was ever written to, so one byte
- * is, with what it is already; past the protection, as a debugger does it. Where that is refused
- * guests are slower. */
+ * is, with what it is already; past the protection, as a debugger does it. A zygote that is confined
+ * may not open its memory so; its kernel counts a guard page as well, if it knows them. Where all
+ * that is refused guests are slower. */
 static int keep_tables(const struct sbx_mapping *at, void *mem) {
   unsigned char byte;
+  int fd = *(int *)mem;
   if (at->access[3] != 'p' || at->access[0] != 'r' || at->access[1] != '-' || at->inode == 0 ||
       at->to - at->from < SMALL)
     return 0;
-  if (pread(*(int *)mem, &byte, 1, (off_t)at->from) != 1)
-    return 0;
-  return pwrite(*(int *)mem, &byte, 1, (off_t)at->from) == 1 ? 0 : -errno;
+  if (fd < 0)
+    guard_once(at);
+  else if (pread(fd, &byte, 1, (off_t)at->from) == 1 && pwrite(fd, &byte, 1, (off_t)at->from) != 1)
+    return -errno;
+  return 0;
 }
 
 /* In namespaces of its own the zygote has a read-only /proc; this is another one. */
@@ -87,8 +104,7 @@ static int open_memory(void) {
 
 int sbx_zygote_share_memory(struct sbx_err *err) {
   SBX_AUTO_FD int mem = open_memory();
-  if (mem >= 0)
-    sbx_each_mapping(keep_tables, &mem);
+  sbx_each_mapping(keep_tables, &mem);
   int rc = sbx_each_mapping(share, NULL);
   return rc < 0
              ? sbx_err_set(err, SBX_STAGE_FORK, -rc, "the memory of the zygote: %s", strerror(-rc))
