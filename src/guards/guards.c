@@ -65,8 +65,7 @@ static struct sbx_mounts_options options_of(const struct sbx_guard_run *run) {
 
 bool sbx_guards_can_make_ready(const struct sbx_guard_run *run) {
   const struct sbx_policy *policy = run->policy;
-  return run->forked && !run->nested && uses(policy, SBX_USE_NAMESPACES) &&
-         !(policy->deny && policy->deny[0]) &&
+  return run->forked && uses(policy, SBX_USE_NAMESPACES) && !(policy->deny && policy->deny[0]) &&
          !(policy->permit & (SBX_PERMIT_ALL_FILES | SBX_PERMIT_SPAWN));
 }
 
@@ -86,6 +85,8 @@ static int prepare_namespaces(struct sbx_guard_run *run, struct sbx_err *err) {
   if (!own && !uses(policy, SBX_USE_LANDLOCK) && geteuid() != 0)
     return 0;
   struct sbx_mounts_options options = options_of(run);
+  if (run->ready && run->nested)
+    return 0;
   if (run->ready) {
     int joined = sbx_mounts_join(run->ready->ns_fd, &run->ready->view, &options, err);
     return joined < 0 || policy->tmp_bytes == 0 ? joined : add_grant(&run->view, 'o', "/tmp", err);

@@ -30,9 +30,9 @@ struct sbx_guard_shared {
   struct sbx_netrules *net_rules;   /* SBX_PERMIT_NET_RULES: what the broker goes by; or NULL */
 };
 
-/* A mount namespace with a view, for forked guests to enter a copy of. */
+/* A view that forked guests have in common. */
 struct sbx_ready_view {
-  int ns_fd;
+  int ns_fd; /* a mount namespace that holds it, to enter a copy of; -1: the zygote's own does */
   struct sbx_view view;
   int *held; /* O_PATH, one for each grant of the view; -1 for what is gone */
 };

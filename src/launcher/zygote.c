@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../core/fd.h"
+#include "../guards/stamps.h"
 #include "forked.h"
 #include "serve.h"
 
@@ -37,8 +38,10 @@ struct sbx_zygote {
   uint64_t id; /* of its run */
   int sock;    /* -1: broken, its end is near */
   bool ready;
-  bool retired;            /* forks no more, and ends with its last guest */
-  struct sbx_ctl_run *key; /* the paths that it was confined to before it preloaded; NULL: none */
+  bool retired;              /* forks no more, and ends with its last guest */
+  struct sbx_ctl_run *key;   /* the paths that it was confined to before it preloaded; NULL: none */
+  char **grants;             /* of these, pointers into it */
+  struct sbx_stamps *stamps; /* of what it sees for as long as it lives */
   uint64_t forks;
   size_t guests; /* runs it was given and has not reported the end of */
   uint32_t spares;
@@ -59,6 +62,8 @@ static void free_waiting(struct waiting *w) {
 }
 
 static void free_zygote(struct sbx_zygote *z) {
+  sbx_stamps_free(z->stamps);
+  free(z->grants);
   free(z->key);
   free(z);
 }
@@ -120,14 +125,18 @@ static void retire(struct sbx_server *s, struct sbx_zygote *z) {
 }
 
 /* What foreign code a zygote has loaded, and may do, goes by a run's paths. */
-static struct sbx_ctl_run *copy_key(const struct sbx_ctl_run *run) {
+static int set_key(struct sbx_zygote *z, const struct sbx_policy *policy,
+                   const struct sbx_ctl_run *run) {
   size_t size = offsetof(struct sbx_ctl_run, grants) + run->grants_len;
-  struct sbx_ctl_run *key = malloc(size);
-  if (key) {
-    memcpy(key, run, size);
-    key->traceparent[0] = '\0';
-  }
-  return key;
+  z->key = malloc(size);
+  if (!z->key)
+    return -ENOMEM;
+  memcpy(z->key, run, size);
+  z->key->traceparent[0] = '\0';
+  z->grants = sbx_ctl_grants(z->key);
+  if (z->grants)
+    z->stamps = sbx_stamps_take(policy->grants, z->grants, z->key->workdir);
+  return z->stamps ? 0 : -ENOMEM;
 }
 
 static bool serves(const struct sbx_zygote *z, const struct sbx_ctl_run *run) {
@@ -151,8 +160,8 @@ static struct sbx_zygote *start(struct sbx_server *s, const struct sbx_ctl_run *
   int pair[2] = {-1, -1};
   *what = "zygote";
   *rc = z ? 0 : -ENOMEM;
-  if (z && s->shared->policy->preload_ms > 0 && !(z->key = copy_key(run)))
-    *rc = -ENOMEM;
+  if (z && s->shared->policy->preload_ms > 0)
+    *rc = set_key(z, s->shared->policy, run);
   if (*rc == 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
     *rc = -errno;
   if (*rc == 0) {
@@ -178,8 +187,8 @@ static struct sbx_zygote *start(struct sbx_server *s, const struct sbx_ctl_run *
   return z;
 }
 
-/* The one that forks this run: not one that is broken, nor one that has forked as often as it may.
- */
+/* The one that forks this run: not one that is broken, nor one that has forked as often as it may,
+ * nor one that sees other files than there are now. */
 static struct sbx_zygote *current(struct sbx_server *s, const struct sbx_ctl_run *run, int *rc,
                                   const char **what) {
   struct sbx_zygote **at = &s->zygotes;
@@ -187,7 +196,7 @@ static struct sbx_zygote *current(struct sbx_server *s, const struct sbx_ctl_run
   while (*at && !serves(*at, run))
     at = &(*at)->next;
   struct sbx_zygote *z = *at;
-  if (z && max > 0 && z->forks >= max)
+  if (z && ((max > 0 && z->forks >= max) || (z->stamps && !sbx_stamps_hold(z->stamps))))
     retire(s, z);
   if (!z || z->retired)
     return start(s, run, rc, what);

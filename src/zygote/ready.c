@@ -7,36 +7,25 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../core/fd.h"
 #include "../guards/landlock.h"
 #include "../guards/paths.h"
+#include "../guards/stamps.h"
 #include "zygote.h"
 
-#define MAX_READY 8 /* each holds a mount namespace and a descriptor for each grant */
+#define MAX_READY 8 /* each holds a descriptor for each grant, and a mount namespace */
 #define MAX_HELD 96 /* descriptors of one */
 #define MAX_SEEN 32
 #define EXPECT_AFTER 4 /* runs alike in a row: others may come in turn */
 
-/* What a path that was asked for led to. A file that is put in the place of another has another
- * number, or the same number and another time of birth. */
-struct stamp {
-  int errnum;
-  unsigned mode, major, minor;
-  uint64_t inode;
-  int64_t born_s;
-  uint32_t born_ns, pad;
-};
-
 struct entry {
   struct entry *next;
-  struct sbx_ctl_run *args; /* what it was made for */
-  char **grants;            /* pointers into them */
-  struct stamp *stamps;     /* of the policy's grants, of these, of the working directory */
-  size_t n_stamps;
+  struct sbx_ctl_run *args;  /* what it was made for */
+  char **grants;             /* pointers into them */
+  struct sbx_stamps *stamps; /* NULL: not of the host's files, so that the launcher looks */
   struct sbx_ready_view ready;
 };
 
@@ -46,47 +35,6 @@ static unsigned next_seen;
 static unsigned changes;
 static unsigned alike; /* runs before the last one that had the same as it */
 
-static void take_stamp(const char *path, struct stamp *out) {
-  struct statx st;
-  memset(out, 0, sizeof *out);
-  if (statx(AT_FDCWD, path, AT_NO_AUTOMOUNT, STATX_TYPE | STATX_INO | STATX_BTIME, &st) < 0) {
-    out->errnum = errno;
-    return;
-  }
-  out->mode = st.stx_mode & S_IFMT;
-  out->major = st.stx_dev_major;
-  out->minor = st.stx_dev_minor;
-  out->inode = st.stx_ino;
-  out->born_s = st.stx_mask & STATX_BTIME ? st.stx_btime.tv_sec : 0;
-  out->born_ns = st.stx_mask & STATX_BTIME ? st.stx_btime.tv_nsec : 0;
-}
-
-static size_t count(char *const *list) {
-  size_t n = 0;
-  while (list && list[n])
-    n++;
-  return n;
-}
-
-static bool check_stamp(const char *path, struct stamp *stamp, bool take) {
-  struct stamp now;
-  take_stamp(path, &now);
-  if (take)
-    *stamp = now;
-  return memcmp(&now, stamp, sizeof now) == 0;
-}
-
-/* Takes the stamps, or tells whether they are still the same. */
-static bool check_stamps(const struct sbx_policy *policy, struct entry *e, bool take) {
-  char *const *const lists[] = {policy->grants, e->grants};
-  size_t n = 0;
-  for (size_t i = 0; i < 2; i++)
-    for (char *const *grant = lists[i]; grant && *grant; grant++, n++)
-      if (!check_stamp(*grant + 1, &e->stamps[n], take))
-        return false;
-  return check_stamp(e->args->workdir, &e->stamps[n], take);
-}
-
 static void drop(struct entry *e) {
   changes++;
   for (size_t i = 0; e->ready.held && i < e->ready.view.n_grants; i++)
@@ -94,7 +42,7 @@ static void drop(struct entry *e) {
   sbx_fd_close(&e->ready.ns_fd);
   sbx_view_free(&e->ready.view);
   free(e->ready.held);
-  free(e->stamps);
+  sbx_stamps_free(e->stamps);
   free(e->grants);
   free(e->args);
   free(e);
@@ -189,16 +137,20 @@ static struct entry *make(const struct sbx_guard_run *run, const struct sbx_ctl_
     memcpy(e->args, args, size); /* NOLINT: as long as its grants, as the message was */
     e->grants = sbx_ctl_grants(e->args);
   }
-  e->n_stamps = e->grants ? count(run->policy->grants) + count(e->grants) : 0;
-  e->stamps = calloc(e->n_stamps + 1, sizeof *e->stamps);
+  if (e->grants && !run->nested)
+    e->stamps = sbx_stamps_take(run->policy->grants, e->grants, e->args->workdir);
   struct sbx_view_request request = {run->policy->grants, e->grants, NULL, true};
   struct sbx_guard_run with = *run;
   with.ready = &e->ready;
-  if (e->grants && e->stamps && check_stamps(run->policy, e, true) &&
-      sbx_view_build(&request, &e->ready.view, &err) == 0 && can_be_joined(&e->ready.view) &&
-      hold_files(&e->ready) == 0)
+  bool made = e->grants && (e->stamps || run->nested) &&
+              sbx_view_build(&request, &e->ready.view, &err) == 0 &&
+              can_be_joined(&e->ready.view) && hold_files(&e->ready) == 0;
+  /* A zygote that is confined has its guests in its own. */
+  if (made && !run->nested) {
     e->ready.ns_fd = make_namespace(&with);
-  if (e->ready.ns_fd >= 0) {
+    made = e->ready.ns_fd >= 0;
+  }
+  if (made) {
     changes++;
     return e;
   }
@@ -226,7 +178,7 @@ void sbx_zygote_make_ready(const struct sbx_guard_run *run, const struct sbx_ctl
   alike = e && e == entries ? alike + 1 : 0;
   if (e) {
     *at = e->next;
-    if (!check_stamps(run->policy, e, false)) {
+    if (e->stamps && !sbx_stamps_hold(e->stamps)) {
       drop(e);
       e = NULL;
     }

@@ -182,6 +182,9 @@ t.test('a number: as many, whatever runs', async (t) => {
 
 t.test('0 turns them off', async (t) => {
   const { run } = setUp(t, ownPid, { spares: 0 });
+  // Beside the first ones there may be a guest that tells what was preloaded.
+  for (let i = 0; i < 3; i++) t.match(await run(0), { ok: true });
+  await until(() => children().length === 0, 'its end');
   for (let i = 0; i < 5; i++) {
     t.match(await run(0), { ok: true });
     t.same(children(), []);
@@ -189,13 +192,16 @@ t.test('0 turns them off', async (t) => {
 });
 
 /** Only where views are made once is there anything to confine a spare to ahead of its run. */
-const skip = (preloaded || !hasNamespaces()) && 'there is no view to enter';
+const skip = !hasNamespaces() && 'there is no view to enter';
 
-/** Whether a process has any capability, as all have that may still confine themselves. @param {string} pid */
-function isConfined(pid) {
+/** @param {string | number} pid */
+function filters(pid) {
   const status = fs.readFileSync(`/proc/${pid}/status`, 'latin1');
-  return /^CapPrm:\s*0+$/m.test(status) && /^NoNewPrivs:\s*1$/m.test(status);
+  return Number(/^Seccomp_filters:\s*(\d+)$/m.exec(status)?.[1]);
 }
+
+/** Whether a guest has the last of its guards, beside what its zygote has. @param {string} pid */
+const isConfined = (pid) => filters(pid) > filters(parentOf(pid));
 
 /** Runs alike, until the one spare is confined as they were. @param {any} t @param {() => Promise<any>} run */
 async function expecting(t, run) {
@@ -218,7 +224,8 @@ t.test('after runs alike a spare is confined before its run', { skip }, async (t
   t.match(await run(0), { ok: true, data: served });
 });
 
-t.test('one that is confined to a view serves no run of another', { skip }, async (t) => {
+const single = skip || (preloaded && 'each view has a zygote of its own');
+t.test('one that is confined to a view serves no run of another', { skip: single }, async (t) => {
   const looks = handler(`
     const fs = await import('node:fs');
     try { return [process.cwd(), fs.readFileSync(input, 'utf8')]; }
@@ -257,7 +264,8 @@ t.test('what changed since a spare was confined', { skip }, async (t) => {
   t.match(await run(), { ok: true, data: 3 });
 });
 
-t.test('a spare that is confined keeps what it is given', { skip }, async (t) => {
+const ownTmp = skip || (preloaded && 'guests of a zygote that preloads have no /tmp of their own');
+t.test('a spare that is confined keeps what it is given', { skip: ownTmp }, async (t) => {
   const body = handler(`
     const fs = await import('node:fs');
     const before = fs.readdirSync('/tmp');
