@@ -38,6 +38,8 @@ const maxForks = whole('max-forks', values['max-forks']);
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc');
 const runner = runnerOf(values.startup, { concurrency, maxForks });
+/** What each run calls a file of its own in /tmp, which is nobody else's. */
+const litter = `kb-sandbox-growth-${process.pid}-`;
 let failed = 0;
 /** @type {string[]} */
 const reasons = [];
@@ -45,8 +47,8 @@ const reasons = [];
 /** @param {number} index */
 async function one(index) {
   try {
-    const input = { index };
-    if ((await runner.run('echo', input))?.index !== index) throw new Error('another result');
+    const input = { index, litter };
+    if ((await runner.run('litter', input))?.index !== index) throw new Error('another result');
   } catch (error) {
     failed++;
     if (reasons.length < 10) reasons.push(`${index}: ${/** @type {Error} */ (error).message}`);
@@ -76,7 +78,7 @@ async function look(done, seconds) {
     descriptors: fs.readdirSync('/proc/self/fd').length,
     processes: below.length,
     zombies: zombies(),
-    tmp: fs.readdirSync('/tmp').filter((name) => /^(sbx|kb-sandbox)/.test(name)).length,
+    tmp: fs.readdirSync('/tmp').filter((name) => name.startsWith(litter)).length,
     failed,
   };
 }

@@ -74,9 +74,9 @@ static void guard_once(const struct sbx_mapping *at) {
 
 /* fork() leaves the page tables of files out, so that each guest would have to fault them in anew:
  * some 250 times. It does take those of a mapping that a page of was ever written to, so one byte
- * is, with what it is already; past the protection, as a debugger does it. A zygote that is confined
- * may not open its memory so; its kernel counts a guard page as well, if it knows them. Where all
- * that is refused guests are slower. */
+ * is, with what it is already; past the protection, as a debugger does it. A zygote that is
+ * confined may not open its memory so; its kernel counts a guard page as well, if it knows them.
+ * Where all that is refused guests are slower. */
 static int keep_tables(const struct sbx_mapping *at, void *mem) {
   unsigned char byte;
   int fd = *(int *)mem;
