@@ -8,23 +8,20 @@
 #include <linux/audit.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "../core/fd.h"
 #include "../core/policy.h"
-#include "../core/proc.h"
 #include "datagram.h"
 #include "kept.h"
 #include "local.h"
 #include "netbox.h"
 #include "notify.h"
+#include "pending.h"
 #include "sock.h"
 #include "stub.h"
 #include "traffic.h"
@@ -37,32 +34,21 @@
 #error "the broker does not know this architecture's system calls"
 #endif
 
-/* Threads of the guest that wait in a blocking connect() at the same time. Node.js has none. */
-#define WAITING_MAX 64
 /* What musl connects a UDP socket to, and sends nothing, to know whether there is IPv4 or IPv6
  * (AI_ADDRCONFIG). Another error than "unreachable" ends its getaddrinfo(3). */
 #define MUSL_PROBE 65535u
 /* Calls answered in a row before the process's other duties get a look. */
 #define BATCH 32
-#define SWEEP_NS UINT64_C(1000000000)
-
-struct waiting {
-  uint64_t id;
-  int sock;          /* the guest's own, -1: free */
-  uint64_t until_ns; /* CLOCK_MONOTONIC: the guest's SO_SNDTIMEO */
-  struct sbx_netaddr addr;
-};
 
 struct sbx_broker {
-  int listener, epoll, timer;
+  int listener, epoll;
   const struct sbx_netrules *rules;
   unsigned permit;
   bool apart;
   bool boxes;    /* sbx_broker_box() */
   int box_error; /* 0 until the box was tried to be opened, and once it is open */
   struct sbx_netbox box;
-  struct waiting waiting[WAITING_MAX];
-  uint32_t n_waiting;
+  struct sbx_pending pending;
   struct sbx_kept kept;
   struct sbx_net_report report;
   struct sbx_traffic traffic;
@@ -71,85 +57,12 @@ struct sbx_broker {
   struct sbx_stub *stub; /* from the first connection on that may be its own */
 };
 
-/* What an event of the epoll set is about: one of these, or the index in `waiting`. */
-enum { TAG_LISTENER = WAITING_MAX, TAG_TIMER, TAG_STUB, TAG_TRAFFIC };
+/* What an event of the epoll set is about. */
+enum { TAG_LISTENER, TAG_PENDING, TAG_STUB, TAG_TRAFFIC };
 
 static int watch(struct sbx_broker *b, int fd, uint32_t events, uint32_t tag) {
   struct epoll_event event = {.events = events, .data = {.u32 = tag}};
   return epoll_ctl(b->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
-}
-
-/* Tells the timer about the next SO_SNDTIMEO, and of the next look for threads that have gone. */
-static void set_timer(const struct sbx_broker *b) {
-  uint64_t now = sbx_now_mono_ns(), next = now + SWEEP_NS;
-  struct itimerspec at = {0};
-  for (uint32_t i = 0; i < WAITING_MAX; i++)
-    if (b->waiting[i].sock >= 0 && b->waiting[i].until_ns < next)
-      next = b->waiting[i].until_ns;
-  if (b->n_waiting > 0) {
-    at.it_value.tv_sec = (time_t)(next / 1000000000u);
-    at.it_value.tv_nsec = (long)(next % 1000000000u);
-  }
-  timerfd_settime(b->timer, TFD_TIMER_ABSTIME, &at, NULL);
-}
-
-static void forget(struct sbx_broker *b, struct waiting *w) {
-  /* Closing ours does not take the socket out of the set: the guest has it open, too. */
-  epoll_ctl(b->epoll, EPOLL_CTL_DEL, w->sock, NULL);
-  sbx_fd_close(&w->sock);
-  b->n_waiting--;
-}
-
-/* Drops what nobody waits for any more, answers what its guest wanted to wait no longer for. */
-static void sweep(struct sbx_broker *b) {
-  uint64_t now = sbx_now_mono_ns();
-  for (uint32_t i = 0; i < WAITING_MAX; i++) {
-    struct waiting *w = &b->waiting[i];
-    if (w->sock < 0)
-      continue;
-    bool valid = sbx_notify_valid(b->listener, w->id);
-    if (valid && now < w->until_ns)
-      continue;
-    if (valid)
-      sbx_notify_answer(b->listener, w->id, EINPROGRESS, 0);
-    forget(b, w);
-  }
-}
-
-static bool is_under_way(int error) {
-  return error == EINPROGRESS || error == EALREADY;
-}
-
-/* The guest's thread waits until its socket is connected or has failed; takes over `sock`. */
-static void let_wait(struct sbx_broker *b, uint64_t id, int sock, const struct sbx_netaddr *addr) {
-  if (b->n_waiting == WAITING_MAX)
-    sweep(b);
-  uint32_t i = 0;
-  while (i < WAITING_MAX && b->waiting[i].sock >= 0)
-    i++;
-  if (i == WAITING_MAX || watch(b, sock, EPOLLOUT, i) < 0) {
-    sbx_notify_answer(b->listener, id, EAGAIN, 0);
-    sbx_fd_close(&sock);
-    return;
-  }
-  b->waiting[i] = (struct waiting){id, sock, sbx_sock_patience(sock), *addr};
-  b->n_waiting++;
-}
-
-/* A socket that a thread waits for has become writable or has failed. */
-static void on_connected(struct sbx_broker *b, struct waiting *w) {
-  if (w->sock < 0) /* dropped by an earlier event of the same round */
-    return;
-  if (sbx_notify_valid(b->listener, w->id)) {
-    /* Asking SO_ERROR would leave the socket in another state than a blocking connect(2) does. */
-    int error = sbx_sock_connect(w->sock, fcntl(w->sock, F_GETFL), &w->addr);
-    if (is_under_way(error))
-      return;
-    if (error)
-      sbx_kept_add(&b->kept, w->sock);
-    sbx_notify_answer(b->listener, w->id, error, 0);
-  }
-  forget(b, w);
 }
 
 /* Returns where in the report it is listed, or UINT32_MAX. */
@@ -181,14 +94,14 @@ static uint32_t note(struct sbx_broker *b, const struct sbx_netaddr *addr, enum 
 static void connect_to(struct sbx_broker *b, uint64_t id, int sock, const struct sbx_netaddr *addr,
                        uint32_t listed) {
   int flags = fcntl(sock, F_GETFL), error = sbx_sock_connect(sock, flags, addr);
-  if (!error || is_under_way(error))
+  if (!error || sbx_sock_is_under_way(error))
     sbx_traffic_add(&b->traffic, sock, &b->report, listed);
   /* EALREADY: connect(2) was interrupted by a signal and is called again. */
-  if (is_under_way(error) && !(flags & O_NONBLOCK)) {
-    let_wait(b, id, sock, addr);
+  if (sbx_sock_is_under_way(error) && !(flags & O_NONBLOCK)) {
+    sbx_pending_add(&b->pending, id, sock, addr);
     return;
   }
-  if (error && !is_under_way(error))
+  if (error && !sbx_sock_is_under_way(error))
     sbx_kept_add(&b->kept, sock);
   sbx_notify_answer(b->listener, id, error, 0);
   sbx_fd_close(&sock);
@@ -523,35 +436,28 @@ static void serve(struct sbx_broker *b) {
 }
 
 void sbx_broker_dispatch(struct sbx_broker *b) {
-  struct epoll_event events[16];
-  uint64_t ticks;
+  struct epoll_event events[4];
   int n = epoll_wait(b->epoll, events, sizeof events / sizeof *events, 0);
-  if (n <= 0)
-    return;
   for (int i = 0; i < n; i++) {
     uint32_t tag = events[i].data.u32;
     if (tag == TAG_LISTENER)
       serve(b);
     else if (tag == TAG_TRAFFIC)
       sbx_traffic_read(&b->traffic, &b->report);
-    else if (tag < WAITING_MAX)
-      on_connected(b, &b->waiting[tag]);
     else if (tag == TAG_STUB)
       sbx_stub_dispatch(b->stub);
-    else if (read(b->timer, &ticks, sizeof ticks) > 0)
-      sweep(b);
+    else
+      sbx_pending_dispatch(&b->pending);
   }
-  set_timer(b);
 }
 
 static int open_fds(struct sbx_broker *b) {
   b->epoll = epoll_create1(EPOLL_CLOEXEC);
   if (b->epoll < 0)
     return -errno;
-  b->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-  if (b->timer < 0)
-    return -errno;
-  int rc = watch(b, b->timer, EPOLLIN, TAG_TIMER);
+  int rc = sbx_pending_open(&b->pending, b->listener, &b->kept);
+  if (rc == 0)
+    rc = watch(b, b->pending.epoll, EPOLLIN, TAG_PENDING);
   return rc < 0 ? rc : watch(b, b->listener, EPOLLIN, TAG_LISTENER);
 }
 
@@ -564,12 +470,11 @@ int sbx_broker_open(int listener, const struct sbx_netrules *rules, unsigned per
     return sbx_err_set(err, SBX_STAGE_SECCOMP, ENOMEM, "no memory for the broker");
   }
   b->listener = listener;
-  b->epoll = b->timer = -1;
+  b->epoll = -1;
   b->box = (struct sbx_netbox){.ns_fd = -1, .servers = {-1, -1}};
   b->rules = rules;
   b->permit = permit;
-  for (int i = 0; i < WAITING_MAX; i++)
-    b->waiting[i].sock = -1;
+  sbx_pending_init(&b->pending);
   sbx_kept_init(&b->kept);
   sbx_traffic_init(&b->traffic);
   int rc = sbx_notify_init(err);
@@ -622,13 +527,11 @@ const struct sbx_net_report *sbx_broker_report(struct sbx_broker *b) {
 void sbx_broker_close(struct sbx_broker *b) {
   if (!b)
     return;
-  for (int i = 0; i < WAITING_MAX; i++)
-    sbx_fd_close(&b->waiting[i].sock);
+  sbx_pending_close(&b->pending);
   sbx_kept_close(&b->kept);
   sbx_stub_close(b->stub);
   sbx_netbox_close(&b->box);
   sbx_traffic_close(&b->traffic);
-  sbx_fd_close(&b->timer);
   sbx_fd_close(&b->epoll);
   sbx_fd_close(&b->listener);
   free(b);

@@ -66,6 +66,10 @@ int sbx_sock_connect(int sock, int flags, const struct sbx_netaddr *addr) {
   return error;
 }
 
+bool sbx_sock_is_under_way(int error) {
+  return error == EINPROGRESS || error == EALREADY;
+}
+
 enum sbx_sock_kind sbx_sock_kind(int sock) {
   int domain = 0, type = 0, protocol = 0;
   socklen_t a = sizeof domain, b = sizeof type, c = sizeof protocol;

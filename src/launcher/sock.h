@@ -3,6 +3,7 @@
 #ifndef SBX_SOCK_H
 #define SBX_SOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../core/netaddr.h"
@@ -19,6 +20,9 @@ int sbx_sock_init(void);
 
 /* connect(2) without waiting, with `flags` as the socket's own. Returns 0 or the errno. */
 int sbx_sock_connect(int sock, int flags, const struct sbx_netaddr *addr);
+
+/* Whether such an errno says that there is no result yet. */
+bool sbx_sock_is_under_way(int error);
 
 /* Until when (CLOCK_MONOTONIC) a blocking connect(2) waits: SO_SNDTIMEO. */
 uint64_t sbx_sock_patience(int sock);

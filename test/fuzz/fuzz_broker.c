@@ -32,6 +32,7 @@ static int fuzz_bind(int fd, const struct sockaddr *sa, socklen_t len);
 #include "../../src/launcher/broker.c"
 #include "../../src/launcher/datagram.c"
 #include "../../src/launcher/kept.c"
+#include "../../src/launcher/pending.c"
 #include "../../src/launcher/sock.c"
 #undef connect
 #undef sendto
@@ -326,13 +327,16 @@ void sbx_stub_close(struct sbx_stub *s) {
 
 static void check(void) {
   const struct sbx_net_report *r = sbx_broker_report(fuzz.broker);
+  const struct sbx_pending *pending = &fuzz.broker->pending;
   unsigned waiting = 0;
-  for (int i = 0; i < WAITING_MAX; i++) {
-    const struct waiting *w = &fuzz.broker->waiting[i];
-    REQUIRE(w->sock < 0 || (w->id < fuzz.calls && !fuzz.call[w->id].answered));
-    waiting += w->sock >= 0;
+  for (int i = 0; i < SBX_PENDING_MAX; i++) {
+    uint64_t id = pending->at[i].id;
+    if (pending->at[i].sock < 0)
+      continue;
+    REQUIRE(id < fuzz.calls && !fuzz.call[id].answered);
+    waiting++;
   }
-  REQUIRE(waiting == fuzz.broker->n_waiting && r->n <= SBX_NET_SEEN_MAX);
+  REQUIRE(waiting == pending->n && r->n <= SBX_NET_SEEN_MAX);
   for (unsigned i = 0; i < fuzz.calls; i++)
     if (!(fuzz.call[i].how & 1) && !fuzz.call[i].answered) {
       REQUIRE(waiting > 0);
@@ -369,7 +373,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     sbx_broker_dispatch(fuzz.broker);
     check();
   }
-  sweep(fuzz.broker);
+  sweep(&fuzz.broker->pending);
   check();
   sbx_broker_close(fuzz.broker);
   close(fuzz.stub_fd);
