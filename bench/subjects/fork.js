@@ -19,16 +19,25 @@ export function open(serialization) {
       new Promise((resolve, reject) => {
         /** @type {any} */
         let answer;
+        /** @type {string | undefined} */
+        let end;
         const child = start(handler, input);
+        // On a busy machine its end may be seen before its last message.
+        const settle = () => {
+          if (end === undefined || child.connected) return;
+          if (answer) resolve(answer.result);
+          else reject(new Error(`the child ended with ${end}`));
+        };
         child
           .once('error', reject)
           .on('message', (/** @type {any} */ message) => {
             if (message.call !== undefined) child.send({ answer: message.call });
             else if (message !== 'up') answer = message;
           })
+          .once('disconnect', settle)
           .once('exit', (code, signal) => {
-            if (answer) resolve(answer.result);
-            else reject(new Error(`the child ended with ${signal ?? code}`));
+            end = `${signal ?? code}`;
+            settle();
           });
       }),
     hold: (handler) =>
