@@ -55,10 +55,16 @@ static int enter_user(struct sbx_err *err) {
   return rc < 0 ? rc : write_map("/proc/self/gid_map", gid == 0 ? SBX_ROOT_AS : gid, gid, err);
 }
 
+/* No process could be had, or it was killed: that says nothing of the namespaces of this machine.
+ * But SIGSYS is a filter's answer to unshare(2). */
+static int helper_failed(struct sbx_err *err, int errnum, const char *why) {
+  return sbx_err_set(err, SBX_STAGE_FORK, errnum, "a process for the network namespace: %s", why);
+}
+
 /* A child makes the network namespace, since who has left the host's cannot come back to it. */
 static int make_network(int *net_fd, struct sbx_err *err) {
   int pair[2];
-  int failed = 0;
+  int failed = 0, status = 0;
   char path[64];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
     return fail(err, "socketpair");
@@ -71,20 +77,22 @@ static int make_network(int *net_fd, struct sbx_err *err) {
     _exit(0);
   }
   sbx_fd_close(&pair[1]);
-  errno = child < 0 ? errno : EIO;
-  int made = child > 0 && sbx_read_full(pair[0], &failed, sizeof failed) == (ssize_t)sizeof failed;
-  if (made && failed) {
-    errno = failed;
-    made = 0;
-  } else if (made) {
+  int rc = child < 0 ? helper_failed(err, errno, strerror(errno)) : 0;
+  bool told = rc == 0 && sbx_read_full(pair[0], &failed, sizeof failed) == (ssize_t)sizeof failed;
+  if (told && failed == 0) {
     snprintf(path, sizeof path, "/proc/%d/ns/net", (int)child);
     *net_fd = open(path, O_RDONLY | O_CLOEXEC);
+    failed = *net_fd < 0 ? errno : 0;
   }
-  int rc = made && *net_fd >= 0 ? 0 : fail(err, "unshare: network namespace");
   sbx_fd_close(&pair[0]);
-  while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
+  while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
     ;
-  return rc;
+  if (rc < 0 || *net_fd >= 0)
+    return rc;
+  if (WIFSIGNALED(status) && WTERMSIG(status) != SIGSYS)
+    return helper_failed(err, EIO, strsignal(WTERMSIG(status)));
+  errno = told ? failed : EIO;
+  return fail(err, "unshare: network namespace");
 }
 
 int sbx_namespaces_enter(int *net_fd, struct sbx_err *err) {

@@ -7,7 +7,9 @@
 #include "domain.h"
 
 #include <linux/capability.h>
+#include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 
@@ -22,6 +24,7 @@ struct view_case {
 };
 
 static const struct view_case *current;
+static uid_t outside; /* who entered the namespaces */
 
 static int reads(const char *path) {
   char text[8] = "";
@@ -107,7 +110,8 @@ static void view_of_processes(void) {
   CHECK("no other process is", answer(stat(path, &st)), ENOENT);
   CHECK("/proc is read-only", writes("/proc/self/comm"), EROFS);
   CHECK("the host's name is hidden", uname(&name) == 0 && strcmp(name.nodename, "sandbox") == 0, 1);
-  child_ok(getuid() == (strcmp(who, "root") == 0 ? SBX_ROOT_AS : 65534), "root is another here");
+  child_ok(getuid() == (outside == 0 ? SBX_ROOT_AS : outside),
+           "root is another here, and others who they were (%u)", getuid());
   CHECK("there is a kernel to ask", reads("/proc/meminfo"),
         current->options.pids_only ? ENOENT : 0);
 }
@@ -208,6 +212,7 @@ static void in_namespaces(void *arg) {
   struct sbx_err err = {0};
   int net_fd = -1, status = -1;
   (void)arg;
+  outside = getuid();
   int rc = sbx_namespaces_enter(&net_fd, &err);
   child_ok(rc == 0 && net_fd >= 0, "the namespaces are entered (%s)", err.text);
   pid_t pid = rc == 0 ? sbx_namespaces_fork() : -1;
@@ -233,6 +238,22 @@ static void empty_network(void *arg) {
   if (dev)
     fclose(dev);
   child_ok(devices == 0, "for one without a device");
+}
+
+static void killed(void) {
+  raise(SIGKILL);
+}
+
+/* It says nothing of the machine, so that it is not to be taken for a missing guard. */
+static void helper_is_killed(void *arg) {
+  struct sbx_err err = {0};
+  int net_fd = -1, before = count_fds();
+  (void)arg;
+  child_ok(pthread_atfork(NULL, NULL, killed) == 0, "whoever is forked from here is killed");
+  child_ok(sbx_namespaces_enter(&net_fd, &err) == -EIO && net_fd < 0, "there is no network");
+  child_ok(err.stage == SBX_STAGE_FORK && strstr(err.text, "Killed"), "since a process was (%s)",
+           err.text);
+  child_ok(count_fds() == before, "and no descriptor is left");
 }
 
 static const char *const tree[] = {"rin", "wout", "ooutdir", "rlink", "d/dev/zero", "d/dev/null"};
@@ -291,6 +312,8 @@ static void every_case(void) {
   }
   snprintf(name, sizeof name, "%s, network", who);
   in_child(name, empty_network, NULL);
+  snprintf(name, sizeof name, "%s, helper killed", who);
+  in_child(name, helper_is_killed, NULL);
   clean();
   clear("outdir");
   clear("other");
