@@ -10,7 +10,7 @@ import pieces from './guest/pieces.cjs';
 import guestResolve from './guest/resolve.cjs';
 import { inspected } from './inspector.js';
 import { Launchers } from './launchers.js';
-import { Names, forgetNames, resolveName } from './lookup.js';
+import { Names, lookups } from './lookup.js';
 import {
   boundMarks,
   crashed,
@@ -260,7 +260,7 @@ export class Subprocess {
       const onDone = (/** @type {any} */ outcome) => {
         if (outcome.kind === 'exit') Terms.pass(run.launcher.shape);
         signal?.removeEventListener('abort', onAbort);
-        forgetNames(names);
+        lookups.forget(names);
         this.#leave(end);
         if (outcome.kind === 'exit' && !run.ending && !this.#plan) {
           this.#trials.fork(binding, job.request, run);
@@ -388,7 +388,7 @@ export class Subprocess {
    * @param {import('./lookup.js').Question} question
    */
   async #answer(addon, handle, names, question) {
-    const answer = await resolveName(names, question);
+    const answer = await lookups.resolve(this, names, question);
     names.add(question.name, answer.addresses);
     addon.answerLookup(handle, { lookup: question.lookup, ...answer });
   }
