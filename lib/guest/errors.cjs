@@ -183,6 +183,19 @@ function stackOf(stack, mapped) {
 }
 
 /**
+ * Where a module cannot be parsed.
+ * @param {any} error of that name @param {string} message
+ */
+function placeOf(error, message) {
+  try {
+    // Loaded by a run that fails, as the maps of sources are.
+    return require('./syntax.cjs').placeOf(error, message);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
  * The failure that a value thrown by the handler, or by this package, stands for.
  * @param {any} error @param {string} phase @param {string} [origin]
  */
@@ -194,12 +207,21 @@ function describe(error, phase, origin) {
   const name = isObject(error) ? read(error, 'name') : undefined;
   const stack = isObject(error) ? read(error, 'stack') : undefined;
   const outOfMemory = isOutOfMemory(error);
+  const message = messageOf(error);
+  const details = detailsOf(error, phase, origin);
+  const place = name === 'SyntaxError' ? placeOf(error, message) : undefined;
+  if (place) {
+    const { file, line, column } = place;
+    details.file = bound(file, MAX_DETAIL);
+    if (line !== undefined) details.line = line;
+    if (column !== undefined) details.column = column;
+  }
   return failure(
     outOfMemory ? 'MEMORY_LIMIT' : 'HANDLER_ERROR',
-    messageOf(error),
-    detailsOf(error, phase, origin),
+    place?.line === undefined ? message : `${message} (${place.file}:${place.line})`,
+    details,
     typeof name === 'string' ? bound(name, MAX_DETAIL) : 'Error',
-    stackOf(stack, !outOfMemory),
+    stackOf(place?.stack ?? stack, !outOfMemory),
   );
 }
 
