@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -39,6 +40,14 @@ int sbx_fd_close_range(unsigned first, unsigned last) {
   for (unsigned fd = first; fd <= last && (long)fd < max; fd++)
     close((int)fd);
   return 0;
+}
+
+int sbx_fd_raise_limit(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+    return -1;
+  limit.rlim_cur = limit.rlim_max;
+  return setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static int compare(const void *a, const void *b) {

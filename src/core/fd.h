@@ -25,6 +25,10 @@ int sbx_fd_close_range(unsigned first, unsigned last);
  * below 0 are none. Returns 0 or -errno. */
 int sbx_fd_close_all_but(const int *keep, size_t n);
 
+/* As many descriptors as this process may have at all (RLIMIT_NOFILE). Returns 0 or -1 with errno.
+ */
+int sbx_fd_raise_limit(void);
+
 /* Reads until `n` bytes or end-of-file. Returns the count, or -errno. Retries EINTR. */
 ssize_t sbx_read_full(int fd, void *buf, size_t n);
 

@@ -24,24 +24,25 @@ static int fail(struct sbx_err *err, const char *what) {
   return sbx_err_set(err, SBX_STAGE_FDS, errno, "%s: %s", what, strerror(errno));
 }
 
+uint64_t sbx_guard_most_files(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+    return MAX_FILES_UNLIMITED;
+  return limit.rlim_max - limit.rlim_max / 4 - 1;
+}
+
 uint64_t sbx_guard_max_files(const struct sbx_policy *policy) {
   uint64_t max = policy->max_files ? policy->max_files : MAX_FILES_UNLIMITED;
-  struct rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max <= max)
-    max = limit.rlim_max - 1;
-  return max;
+  uint64_t most = sbx_guard_most_files();
+  return max < most ? max : most;
 }
 
 /* The runtime at the first number that the guest's limit will forbid. */
 static int place_runtime(struct sbx_guard_run *run, struct sbx_err *err) {
   int number = (int)sbx_guard_max_files(run->policy);
   const char *path = run->policy->exec_path;
-  struct rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-    return fail(err, "getrlimit");
-  limit.rlim_cur = limit.rlim_max;
-  if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-    return fail(err, "setrlimit");
+  if (sbx_fd_raise_limit() < 0)
+    return fail(err, "RLIMIT_NOFILE");
   int fd = open(path, O_PATH | O_CLOEXEC);
   if (fd < 0)
     return sbx_err_set(err, SBX_STAGE_EXEC, errno, "open %.160s: %s", path, strerror(errno));

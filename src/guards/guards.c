@@ -197,6 +197,8 @@ static int apply_seccomp(struct sbx_guard_run *run, struct sbx_err *err) {
   bool binds = sbx_policy_boxes_udp(run->policy) && !(run->policy->permit & SBX_PERMIT_NET_LISTEN);
   if (rc == 0 && by_rules)
     rc = sbx_listener_install(true, binds, run->policy->permit, run->listener_fd, err);
+  if (rc == 0 && by_rules)
+    rc = sbx_guard_limit_files(run->policy, err);
   if (run->forked) /* Otherwise it is closed by execve(). */
     sbx_fd_close(&run->listener_fd);
   struct sbx_guard_shared *shared = run->shared;

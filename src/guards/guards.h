@@ -98,6 +98,14 @@ int sbx_guards_apply_common(struct sbx_guard_shared *shared, struct sbx_err *err
  * launcher's execveat() from any of the guest's. */
 uint64_t sbx_guard_max_files(const struct sbx_policy *policy);
 
+/* How many descriptors foreign code may have at most. The kernel holds what all processes of a user
+ * have on their way in sockets against the limit of who sends (ETOOMANYREFS): who is trusted, and a
+ * guest until its listener is sent, has a quarter more than all that a guest can fill. */
+uint64_t sbx_guard_most_files(void);
+
+/* Part of "rlimits", or of "seccomp" where that sends a listener before. */
+int sbx_guard_limit_files(const struct sbx_policy *policy, struct sbx_err *err);
+
 /* The zygote, a process that is trusted until it has forked. The first is for its init, the second
  * between fork() and execve(): a /proc of its PID namespace and no network, as its guests will have
  * it; no_new_privs; and its capabilities, which hold inside of the user namespace, stay. */

@@ -30,9 +30,17 @@ static uint64_t data_limit(const struct sbx_guard_run *run) {
   return inherited > RUNTIME_BYTES ? limit + inherited - RUNTIME_BYTES : limit;
 }
 
+int sbx_guard_limit_files(const struct sbx_policy *policy, struct sbx_err *err) {
+  uint64_t files = sbx_guard_max_files(policy);
+  return lower(RLIMIT_NOFILE, "RLIMIT_NOFILE", files, files, err);
+}
+
 /* Of a zygote that runs foreign code. Its guests add to what they inherit. */
 static int limit_zygote(const struct sbx_policy *p, struct sbx_err *err) {
+  uint64_t most = sbx_guard_most_files();
   int rc = lower(RLIMIT_CORE, "RLIMIT_CORE", 1, 1, err);
+  if (rc == 0)
+    rc = lower(RLIMIT_NOFILE, "RLIMIT_NOFILE", most, most, err);
   if (rc == 0 && p->data_bytes)
     rc = lower(RLIMIT_DATA, "RLIMIT_DATA", p->data_bytes, 2 * p->data_bytes, err);
   if (rc == 0 && p->max_file_bytes)
@@ -52,9 +60,9 @@ int sbx_guard_rlimits(struct sbx_guard_run *run, struct sbx_err *err) {
   int rc = lower(RLIMIT_CORE, "RLIMIT_CORE", 1, 1, err);
   if (rc == 0 && p->data_bytes)
     rc = lower(RLIMIT_DATA, "RLIMIT_DATA", data_limit(run), data_limit(run), err);
-  uint64_t files = sbx_guard_max_files(p);
-  if (rc == 0)
-    rc = lower(RLIMIT_NOFILE, "RLIMIT_NOFILE", files, files, err);
+  /* Else once its listener is sent, see apply_seccomp(). */
+  if (rc == 0 && !(p->permit & SBX_PERMIT_NET_RULES))
+    rc = sbx_guard_limit_files(p, err);
   if (rc == 0 && p->max_file_bytes)
     rc = lower(RLIMIT_FSIZE, "RLIMIT_FSIZE", p->max_file_bytes, p->max_file_bytes, err);
   if (rc == 0 && p->cpu_ms) {

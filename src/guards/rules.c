@@ -110,8 +110,10 @@ static int allow_if(bool condition) {
 }
 
 /* Whether it refuses what a zygote has to call, or knows the guest by its pid. */
-static bool is_own(enum sbx_rule rule) {
+static bool is_own(const struct sbx_seccomp_options *options, enum sbx_rule rule) {
   switch ((int)rule) {
+  case SBX_RULE_SENDMSG: /* Refused altogether, the zygote's reports with it. */
+    return !sbx_rules_net_sends(options);
   case SBX_RULE_CONFINE:
   case SBX_RULE_SPAWN:
   case SBX_RULE_PIDFD:
@@ -129,15 +131,15 @@ static bool is_own(enum sbx_rule rule) {
 }
 
 /* The rule of prctl(2) is long, and its own part short: it has something in both. */
-static bool is_elsewhere(enum sbx_seccomp_part part, enum sbx_rule rule) {
-  return part != SBX_SECCOMP_WHOLE && rule != SBX_RULE_PRCTL &&
-         is_own(rule) != (part == SBX_SECCOMP_REST);
+static bool is_elsewhere(const struct sbx_seccomp_options *options, enum sbx_rule rule) {
+  return options->part != SBX_SECCOMP_WHOLE && rule != SBX_RULE_PRCTL &&
+         is_own(options, rule) != (options->part == SBX_SECCOMP_REST);
 }
 
 /* The verdict of a rule that needs no look at arguments under these options, else -1. The kernel
  * notices which calls are always allowed, and does not run the filter for them. */
 static int fixed_verdict(const struct sbx_seccomp_options *options, enum sbx_rule rule) {
-  if (is_elsewhere(options->part, rule))
+  if (is_elsewhere(options, rule))
     return SBX_VERDICT_ALLOW;
   switch (rule) {
   case SBX_RULE_ABSENT:

@@ -38,6 +38,9 @@ void sbx_rules_emit(struct sbx_rules *rules);
 /* rules_net.c: whether sockets need no look at arguments; the verdict if so, else -1. */
 int sbx_rules_net_verdict(const struct sbx_seccomp_options *options, enum sbx_rule rule);
 
+/* rules_net.c: whether sendmsg(2) and sendmmsg(2) may be called. */
+bool sbx_rules_net_sends(const struct sbx_seccomp_options *options);
+
 /* rules_net.c: the code of a rule about sockets. */
 void sbx_rules_net_emit(struct sbx_rules *rules, enum sbx_rule rule);
 

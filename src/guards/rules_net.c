@@ -67,6 +67,13 @@ static bool may_listen(unsigned permit) {
   return (permit & SBX_PERMIT_NET_LISTEN) || ((permit & UNIX) && !(permit & TCP));
 }
 
+/* Messages may carry descriptors, of which the kernel counts those on their way for all processes
+ * of a user together (unix(7), ETOOMANYREFS), and a filter cannot look into them. libuv sends them
+ * only where there is a network, or with a descriptor to pass on. */
+bool sbx_rules_net_sends(const struct sbx_seccomp_options *options) {
+  return options->confines || (options->permit & (ANY | SBX_PERMIT_NET_RULES));
+}
+
 int sbx_rules_net_verdict(const struct sbx_seccomp_options *options, enum sbx_rule rule) {
   unsigned permit = options->permit;
   switch ((int)rule) {
@@ -78,6 +85,9 @@ int sbx_rules_net_verdict(const struct sbx_seccomp_options *options, enum sbx_ru
     return allow_if(may_bind(options));
   case SBX_RULE_LISTEN:
     return allow_if(may_listen(permit));
+  case SBX_RULE_SENDMSG:
+  case SBX_RULE_SENDMMSG:
+    return sbx_rules_net_sends(options) ? -1 : SBX_VERDICT_EACCES;
   default:
     return -1;
   }

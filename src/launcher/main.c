@@ -59,6 +59,9 @@ static void set_signals(void) {
 /* Standard descriptors on /dev/null, the two we were given, nothing else: libuv passes on whatever
  * of the host's was not O_CLOEXEC. */
 static void set_descriptors(void) {
+  /* What others have on their way in sockets counts against it, see sbx_guard_most_files(). */
+  if (sbx_fd_raise_limit() < 0)
+    die_errno(SBX_STAGE_FDS, "RLIMIT_NOFILE");
   int rc = sbx_fd_close_range(SBX_POLICY_FD + 1, ~0U);
   if (rc < 0) {
     errno = -rc;

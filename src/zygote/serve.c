@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -246,18 +245,9 @@ static int patience(struct loop *l) {
   return wait > 3600000 ? 3600000 : (int)wait;
 }
 
-/* Each guest that is alive takes two descriptors. */
-static void raise_files(void) {
-  struct rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-    return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 static int open_loop(struct sbx_zygote *z) {
   struct epoll_event control = {.events = EPOLLIN};
-  raise_files();
+  sbx_fd_raise_limit(); /* Each guest that is alive takes two descriptors. */
   if (pipe2(z->status, O_CLOEXEC | O_NONBLOCK) < 0)
     return -errno;
   z->io_fd = sbx_proc_io_open(getpid()); /* Once it is not dumpable it could not. */

@@ -75,6 +75,12 @@ static inline uint32_t model_send(const struct sbx_seccomp_options *o, uint64_t 
   return (flags & MSG_FASTOPEN) || elsewhere ? ERR(EACCES) : ALLOW;
 }
 
+static inline int model_sends(const struct sbx_seccomp_options *o) {
+  unsigned any = SBX_PERMIT_NET | SBX_PERMIT_NET_LISTEN | SBX_PERMIT_NET_UDP | SBX_PERMIT_NET_UNIX |
+                 SBX_PERMIT_NET_RULES;
+  return o->confines || (o->permit & any);
+}
+
 static inline uint32_t model_socketpair(unsigned permit, const uint64_t *a) {
   uint32_t type = (uint32_t)a[1] & ~(uint32_t)02004000;
   if ((uint32_t)a[0] != AF_UNIX)
@@ -121,9 +127,9 @@ static inline uint32_t model_net(const struct sbx_seccomp_options *o, enum sbx_r
   case SBX_RULE_SENDTO:
     return model_send(o, a[3], a[4]);
   case SBX_RULE_SENDMSG:
-    return model_send(o, a[2], 0);
+    return model_sends(o) ? model_send(o, a[2], 0) : ERR(EACCES);
   case SBX_RULE_SENDMMSG:
-    return model_send(o, a[3], 0);
+    return model_sends(o) ? model_send(o, a[3], 0) : ERR(EACCES);
   default:
     return model_setsockopt(o->permit, a);
   }
