@@ -82,47 +82,82 @@ static bool can_be_joined(const struct sbx_view *view) {
   return view->n_grants <= MAX_HELD;
 }
 
-static int hold_files(struct sbx_ready_view *ready) {
+/* A view has a /proc of its own, whose files are not those of the same names that the zygote sees:
+ * Landlock goes by the file. */
+static bool lies_in_its_proc(const struct sbx_grant *grant) {
+  return grant->beneath && sbx_path_within(grant->real, "/proc");
+}
+
+/* A confined zygote is in its guests' view, and holds all of it itself. */
+static int hold_files(struct sbx_ready_view *ready, bool nested) {
   const struct sbx_view *view = &ready->view;
   ready->held = calloc(view->n_grants + 1, sizeof *ready->held);
   if (!ready->held)
     return -ENOMEM;
-  for (size_t i = 0; i < view->n_grants; i++)
-    ready->held[i] = view->grants[i].beneath ? sbx_landlock_hold(&view->grants[i]) : -1;
+  for (size_t i = 0; i < view->n_grants; i++) {
+    const struct sbx_grant *g = &view->grants[i];
+    bool here = g->beneath && (nested || !lies_in_its_proc(g));
+    ready->held[i] = here ? sbx_landlock_hold(g) : -1;
+  }
   return 0;
 }
 
+/* The mount namespace, then what is granted of its /proc, a message each. */
 static void __attribute__((noreturn)) make_and_end(const struct sbx_guard_run *run, int sock) {
   static struct sbx_ctl msg;
+  const struct sbx_view *view = &run->ready->view;
   sbx_ctl_begin(&msg, SBX_CTL_FATAL, 0);
-  int ns_fd = -1;
+  int fd = -1;
   if (chdir(run->workdir) == 0 && sbx_guards_make_ready(run, &msg.u.err) == 0)
-    ns_fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-  if (ns_fd >= 0)
+    fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+  if (fd >= 0)
     msg.type = SBX_CTL_READY;
-  sbx_ctl_send(sock, &msg, &ns_fd, ns_fd >= 0 ? 1 : 0);
+  int rc = sbx_ctl_send(sock, &msg, &fd, fd >= 0 ? 1 : 0);
+  for (size_t i = 0; fd >= 0 && rc == 0 && i < view->n_grants; i++)
+    if (lies_in_its_proc(&view->grants[i])) {
+      int file = sbx_landlock_hold(&view->grants[i]);
+      rc = sbx_ctl_send(sock, &msg, &file, file >= 0 ? 1 : 0);
+      sbx_fd_close(&file);
+    }
   _exit(0);
 }
 
-/* A child enters the view, so that the zygote goes on to see the files of the host. */
-static int make_namespace(const struct sbx_guard_run *run) {
+/* Returns whether a message came; *fd is -1 when nothing came with it. */
+static bool take_file(int sock, int *fd) {
   static struct sbx_ctl msg;
-  int pair[2], fds[SBX_CTL_MAX_FDS], nfds = 0;
+  int fds[SBX_CTL_MAX_FDS], nfds = 0;
+  *fd = -1;
+  if (sbx_ctl_recv(sock, 0, &msg, fds, &nfds) != 1)
+    return false;
+  if (nfds == 1)
+    *fd = fds[0];
+  while (nfds > 1)
+    sbx_fd_close(&fds[--nfds]);
+  return msg.type == SBX_CTL_READY;
+}
+
+static bool take_namespace(int sock, struct sbx_ready_view *ready) {
+  bool taken = take_file(sock, &ready->ns_fd) && ready->ns_fd >= 0;
+  for (size_t i = 0; taken && i < ready->view.n_grants; i++)
+    if (lies_in_its_proc(&ready->view.grants[i]))
+      taken = take_file(sock, &ready->held[i]);
+  return taken;
+}
+
+/* A child enters the view, so that the zygote goes on to see the files of the host. */
+static bool make_namespace(const struct sbx_guard_run *run, struct sbx_ready_view *ready) {
+  int pair[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-    return -1;
+    return false;
   pid_t pid = fork();
   if (pid == 0)
     make_and_end(run, pair[1]);
   sbx_fd_close(&pair[1]);
-  int rc = pid < 0 ? -1 : sbx_ctl_recv(pair[0], 0, &msg, fds, &nfds);
+  bool made = pid > 0 && take_namespace(pair[0], ready);
   sbx_fd_close(&pair[0]);
   while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
     ;
-  if (rc == 1 && msg.type == SBX_CTL_READY && nfds == 1)
-    return fds[0];
-  while (nfds > 0)
-    sbx_fd_close(&fds[--nfds]);
-  return -1;
+  return made;
 }
 
 static struct entry *make(const struct sbx_guard_run *run, const struct sbx_ctl_run *args) {
@@ -144,12 +179,10 @@ static struct entry *make(const struct sbx_guard_run *run, const struct sbx_ctl_
   with.ready = &e->ready;
   bool made = e->grants && (e->stamps || run->nested) &&
               sbx_view_build(&request, &e->ready.view, &err) == 0 &&
-              can_be_joined(&e->ready.view) && hold_files(&e->ready) == 0;
+              can_be_joined(&e->ready.view) && hold_files(&e->ready, run->nested) == 0;
   /* A zygote that is confined has its guests in its own. */
-  if (made && !run->nested) {
-    e->ready.ns_fd = make_namespace(&with);
-    made = e->ready.ns_fd >= 0;
-  }
+  if (made && !run->nested)
+    made = make_namespace(&with, &e->ready);
   if (made) {
     changes++;
     return e;
