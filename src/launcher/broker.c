@@ -16,6 +16,7 @@
 
 #include "../core/fd.h"
 #include "../core/policy.h"
+#include "answered.h"
 #include "datagram.h"
 #include "kept.h"
 #include "local.h"
@@ -50,6 +51,7 @@ struct sbx_broker {
   struct sbx_netbox box;
   struct sbx_pending pending;
   struct sbx_kept kept;
+  struct sbx_answered answered;
   struct sbx_net_report report;
   struct sbx_traffic traffic;
   struct sbx_netgrants grants;
@@ -90,20 +92,27 @@ static uint32_t note(struct sbx_broker *b, const struct sbx_netaddr *addr, enum 
   return r->n - 1;
 }
 
-/* Connects the guest's socket; takes over `sock`. `listed`: where in the report. */
-static void connect_to(struct sbx_broker *b, uint64_t id, int sock, const struct sbx_netaddr *addr,
+/* Connects the guest's socket, which has `asked` for another address where the stub is; takes over
+ * `sock`. `listed`: where in the report. */
+static void connect_to(struct sbx_broker *b, const struct sbx_notify_call *call, int sock,
+                       const struct sbx_netaddr *asked, const struct sbx_netaddr *addr,
                        uint32_t listed) {
   int flags = fcntl(sock, F_GETFL), error = sbx_sock_connect(sock, flags, addr);
   if (!error || sbx_sock_is_under_way(error))
     sbx_traffic_add(&b->traffic, sock, &b->report, listed);
   /* EALREADY: connect(2) was interrupted by a signal and is called again. */
   if (sbx_sock_is_under_way(error) && !(flags & O_NONBLOCK)) {
-    sbx_pending_add(&b->pending, id, sock, addr);
+    sbx_pending_add(&b->pending, call, sock, asked, addr);
     return;
   }
-  if (error && !sbx_sock_is_under_way(error))
+  int before;
+  if (error == EALREADY && sbx_answered_before(&b->answered, call, sock, asked, &before))
+    error = before;
+  if (!error || error == EINPROGRESS)
+    sbx_answered_add(&b->answered, call, sock, asked, error);
+  else if (error != EALREADY)
     sbx_kept_add(&b->kept, sock);
-  sbx_notify_answer(b->listener, id, error, 0);
+  sbx_notify_answer(b->listener, call->id, error, 0);
   sbx_fd_close(&sock);
 }
 
@@ -143,10 +152,17 @@ static int judge(struct sbx_broker *b, const struct sbx_netaddr *addr) {
   return EACCES;
 }
 
-/* The socket that a call is about. Returns it, -EBADF, or another -errno when it cannot be had. */
-static int take_socket(struct sbx_broker *b, const struct sbx_notify_call *call) {
+/* The socket that a call is about: *sock is it, -EBADF, or another -errno when it cannot be had.
+ * Returns false when nobody waits for the answer any more: only while its thread waits is it known
+ * that the socket was one of the thread's. */
+static bool take_socket(struct sbx_broker *b, const struct sbx_notify_call *call, int *sock) {
   int number = (int)call->args[0];
-  return b->kept.active ? sbx_kept_take(&b->kept, call, number) : sbx_notify_fd(call, number);
+  *sock = b->kept.active ? sbx_kept_take(&b->kept, call, number) : sbx_notify_fd(call, number);
+  if (sbx_notify_valid(b->listener, call->id))
+    return true;
+  if (*sock >= 0) /* The call may be made again. */
+    sbx_kept_add(&b->kept, *sock);
+  return false;
 }
 
 static bool has_stub(struct sbx_broker *b) {
@@ -163,24 +179,41 @@ static bool is_stub(struct sbx_broker *b, const struct sbx_netaddr *addr) {
 }
 
 /* Connects to the run's own resolver; takes over `sock`. */
-static void connect_stub(struct sbx_broker *b, uint64_t id, int sock) {
+static void connect_stub(struct sbx_broker *b, const struct sbx_notify_call *call, int sock,
+                         const struct sbx_netaddr *asked) {
   struct sbx_netaddr addr;
   int error = sbx_stub_expect(b->stub, sock, &addr);
   if (!error) {
-    connect_to(b, id, sock, &addr, UINT32_MAX); /* None of the run's connections. */
+    connect_to(b, call, sock, asked, &addr, UINT32_MAX); /* None of the run's connections. */
     return;
   }
   sbx_kept_add(&b->kept, sock);
-  sbx_notify_answer(b->listener, id, error, 0);
+  sbx_notify_answer(b->listener, call->id, error, 0);
   sbx_fd_close(&sock);
+}
+
+/* The call was made before, and what it asked for is there: it is answered. */
+static bool repeats(struct sbx_broker *b, const struct sbx_notify_call *call, int sock,
+                    const struct sbx_netaddr *addr) {
+  struct sockaddr_storage peer;
+  socklen_t len = sizeof peer;
+  int before;
+  if (sock < 0 && !(sock == -EPERM && b->kept.active)) /* Or it is kept no longer. */
+    return false;
+  if (!sbx_answered_before(&b->answered, call, sock, addr, &before) ||
+      (sock >= 0 && getpeername(sock, (struct sockaddr *)&peer, &len) < 0))
+    return false;
+  sbx_notify_answer(b->listener, call->id, sock < 0 ? before : 0, 0);
+  return true;
 }
 
 /* Connects to an address that was judged, or to the stub. */
 static void connect_judged(struct sbx_broker *b, const struct sbx_notify_call *call,
                            const struct sbx_netaddr *addr, bool stub) {
-  SBX_AUTO_FD int sock = take_socket(b, call);
-  /* Only now is it known that the socket was one of the thread that waits. */
-  if (!sbx_notify_valid(b->listener, call->id))
+  SBX_AUTO_FD int sock = -1;
+  if (!take_socket(b, call, &sock))
+    return;
+  if (repeats(b, call, sock, addr))
     return;
   enum sbx_sock_kind kind = sock < 0 ? SBX_SOCK_OTHER : sbx_sock_kind(sock);
   /* Datagrams have no stub. */
@@ -190,10 +223,11 @@ static void connect_judged(struct sbx_broker *b, const struct sbx_notify_call *c
   } else if (refused) {
     sbx_notify_answer(b->listener, call->id, refused, 0);
   } else if (stub && kind == SBX_SOCK_TCP) {
-    connect_stub(b, call->id, sbx_fd_steal(&sock));
+    connect_stub(b, call, sbx_fd_steal(&sock), addr);
   } else if (kind == SBX_SOCK_TCP || (kind == SBX_SOCK_UDP && (b->permit & SBX_PERMIT_NET_UDP))) {
     uint32_t listed = note(b, addr, SBX_NET_ALLOWED);
-    connect_to(b, call->id, sbx_fd_steal(&sock), addr, kind == SBX_SOCK_TCP ? listed : UINT32_MAX);
+    connect_to(b, call, sbx_fd_steal(&sock), addr, addr,
+               kind == SBX_SOCK_TCP ? listed : UINT32_MAX);
   } else {
     note(b, addr, SBX_NET_MALFORMED);
     sbx_notify_answer(b->listener, call->id, EACCES, 0);
@@ -229,8 +263,8 @@ static bool connect_boxed(struct sbx_broker *b, const struct sbx_notify_call *ca
   struct sockaddr_storage sa;
   if (b->box.ns_fd < 0)
     return false;
-  SBX_AUTO_FD int sock = take_socket(b, call);
-  if (!sbx_notify_valid(b->listener, call->id))
+  SBX_AUTO_FD int sock = -1;
+  if (!take_socket(b, call, &sock))
     return true;
   if (sock >= 0)
     sbx_kept_add(&b->kept, sock);
@@ -258,35 +292,49 @@ static int bind_boxed(int sock, const struct sockaddr_storage *sa, size_t len) {
 static void on_bind(struct sbx_broker *b, const struct sbx_notify_call *call) {
   struct sockaddr_storage sa;
   size_t len;
-  SBX_AUTO_FD int sock = take_socket(b, call);
-  if (!sbx_notify_valid(b->listener, call->id))
+  SBX_AUTO_FD int sock = -1;
+  if (!take_socket(b, call, &sock))
     return;
   if (sock >= 0)
     sbx_kept_add(&b->kept, sock);
-  int error = sock == -EBADF ? EBADF : EACCES;
+  int before, error = sock == -EBADF ? EBADF : EACCES;
   if (is_boxed(b, sock)) {
     error = copy_address(b, call, &sa, &len);
     if (!error)
       error = bind_boxed(sock, &sa, len);
+    if (error == EINVAL && sbx_answered_before(&b->answered, call, sock, NULL, &before))
+      error = 0;
+    if (!error)
+      sbx_answered_add(&b->answered, call, sock, NULL, 0);
   }
   sbx_notify_answer(b->listener, call->id, error, 0);
 }
 
 /* --- calls ----------------------------------------------------------------------------------- */
 
+static int connect_local(struct sbx_broker *b, const struct sbx_notify_call *call, int sock,
+                         const struct sockaddr_storage *sa, size_t len) {
+  int before, error = sbx_local_connect(call, b->listener, sock, sa, len, b->apart);
+  if (error == EISCONN && sbx_answered_before(&b->answered, call, sock, NULL, &before))
+    error = 0;
+  if (!error)
+    sbx_answered_add(&b->answered, call, sock, NULL, 0);
+  return error;
+}
+
 /* To a path, or to nothing, which a UDP socket may. */
 static void connect_other(struct sbx_broker *b, const struct sbx_notify_call *call,
                           const struct sockaddr_storage *sa, size_t len) {
   const struct sockaddr_in nothing = {.sin_family = AF_UNSPEC};
-  SBX_AUTO_FD int sock = take_socket(b, call);
-  if (!sbx_notify_valid(b->listener, call->id))
+  SBX_AUTO_FD int sock = -1;
+  if (!take_socket(b, call, &sock))
     return;
   enum sbx_sock_kind kind = sock < 0 ? SBX_SOCK_OTHER : sbx_sock_kind(sock);
   int error = EACCES;
   if (sock == -EBADF)
     error = EBADF;
   else if (sa->ss_family == AF_UNIX && kind == SBX_SOCK_UNIX && (b->permit & SBX_PERMIT_NET_UNIX))
-    error = sbx_local_connect(call, b->listener, sock, sa, len, b->apart);
+    error = connect_local(b, call, sock, sa, len);
   else if (sa->ss_family == AF_UNSPEC && kind == SBX_SOCK_UDP &&
            ((b->permit & SBX_PERMIT_NET_UDP) || is_boxed(b, sock)))
     error = connect(sock, (const struct sockaddr *)&nothing, sizeof nothing) < 0 ? errno : 0;
@@ -354,8 +402,8 @@ static void on_socket(struct sbx_broker *b, const struct sbx_notify_call *call) 
 
 /* Here, since one that was kept must be kept no longer: we would listen on after the guest. */
 static void on_listen(struct sbx_broker *b, const struct sbx_notify_call *call) {
-  SBX_AUTO_FD int sock = take_socket(b, call);
-  if (!sbx_notify_valid(b->listener, call->id))
+  SBX_AUTO_FD int sock = -1;
+  if (!take_socket(b, call, &sock))
     return;
   enum sbx_sock_kind kind = sock < 0 ? SBX_SOCK_OTHER : sbx_sock_kind(sock);
   int error = EACCES;
@@ -455,7 +503,7 @@ static int open_fds(struct sbx_broker *b) {
   b->epoll = epoll_create1(EPOLL_CLOEXEC);
   if (b->epoll < 0)
     return -errno;
-  int rc = sbx_pending_open(&b->pending, b->listener, &b->kept);
+  int rc = sbx_pending_open(&b->pending, b->listener, &b->kept, &b->answered);
   if (rc == 0)
     rc = watch(b, b->pending.epoll, EPOLLIN, TAG_PENDING);
   return rc < 0 ? rc : watch(b, b->listener, EPOLLIN, TAG_LISTENER);

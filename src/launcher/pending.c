@@ -49,29 +49,31 @@ static void sweep(struct sbx_pending *p) {
   for (uint32_t i = 0; i < SBX_PENDING_MAX; i++) {
     if (p->at[i].sock < 0)
       continue;
-    bool valid = sbx_notify_valid(p->listener, p->at[i].id);
+    bool valid = sbx_notify_valid(p->listener, p->at[i].call.id);
     if (valid && now < p->at[i].until_ns)
       continue;
     if (valid)
-      sbx_notify_answer(p->listener, p->at[i].id, EINPROGRESS, 0);
+      sbx_notify_answer(p->listener, p->at[i].call.id, EINPROGRESS, 0);
     forget(p, i);
   }
 }
 
 /* A socket has become writable or has failed. */
 static void on_event(struct sbx_pending *p, uint32_t i) {
-  uint64_t id = p->at[i].id;
+  const struct sbx_notify_call *call = &p->at[i].call;
   int sock = p->at[i].sock;
   if (sock < 0) /* dropped by an earlier event of the same round */
     return;
-  if (sbx_notify_valid(p->listener, id)) {
+  if (sbx_notify_valid(p->listener, call->id)) {
     /* Asking SO_ERROR would leave the socket in another state than a blocking connect(2) does. */
     int error = sbx_sock_connect(sock, fcntl(sock, F_GETFL), &p->at[i].addr);
     if (sbx_sock_is_under_way(error))
       return;
     if (error)
       sbx_kept_add(p->kept, sock);
-    sbx_notify_answer(p->listener, id, error, 0);
+    else
+      sbx_answered_add(p->answered, call, sock, &p->at[i].asked, 0);
+    sbx_notify_answer(p->listener, call->id, error, 0);
   }
   forget(p, i);
 }
@@ -82,9 +84,11 @@ void sbx_pending_init(struct sbx_pending *p) {
     p->at[i].sock = -1;
 }
 
-int sbx_pending_open(struct sbx_pending *p, int listener, struct sbx_kept *kept) {
+int sbx_pending_open(struct sbx_pending *p, int listener, struct sbx_kept *kept,
+                     struct sbx_answered *answered) {
   p->listener = listener;
   p->kept = kept;
+  p->answered = answered;
   p->epoll = epoll_create1(EPOLL_CLOEXEC);
   if (p->epoll < 0)
     return -errno;
@@ -92,20 +96,22 @@ int sbx_pending_open(struct sbx_pending *p, int listener, struct sbx_kept *kept)
   return p->timer < 0 ? -errno : add_event(p, p->timer, EPOLLIN, TAG_TIMER);
 }
 
-void sbx_pending_add(struct sbx_pending *p, uint64_t id, int sock, const struct sbx_netaddr *addr) {
+void sbx_pending_add(struct sbx_pending *p, const struct sbx_notify_call *call, int sock,
+                     const struct sbx_netaddr *asked, const struct sbx_netaddr *addr) {
   if (p->n == SBX_PENDING_MAX)
     sweep(p);
   uint32_t i = 0;
   while (i < SBX_PENDING_MAX && p->at[i].sock >= 0)
     i++;
   if (i == SBX_PENDING_MAX || add_event(p, sock, EPOLLOUT, i) < 0) {
-    sbx_notify_answer(p->listener, id, EAGAIN, 0);
+    sbx_notify_answer(p->listener, call->id, EAGAIN, 0);
     sbx_fd_close(&sock);
     return;
   }
-  p->at[i].id = id;
+  p->at[i].call = *call;
   p->at[i].sock = sock;
   p->at[i].until_ns = sbx_sock_patience(sock);
+  p->at[i].asked = *asked;
   p->at[i].addr = *addr;
   p->n++;
   set_timer(p);

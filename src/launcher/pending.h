@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "../core/netaddr.h"
+#include "answered.h"
 #include "kept.h"
 
 /* At the same time. Node.js has none. */
@@ -16,25 +17,28 @@ struct sbx_pending {
   int epoll, timer;
   int listener; /* not its own */
   struct sbx_kept *kept;
+  struct sbx_answered *answered;
   uint32_t n;
   struct {
-    uint64_t id;
     int sock;          /* the guest's own, -1: free */
     uint64_t until_ns; /* CLOCK_MONOTONIC: the guest's SO_SNDTIMEO */
-    struct sbx_netaddr addr;
+    struct sbx_netaddr asked, addr;
+    struct sbx_notify_call call;
   } at[SBX_PENDING_MAX];
 };
 
 /* For what is not open yet, sbx_pending_close() included. */
 void sbx_pending_init(struct sbx_pending *pending);
 
-/* `listener` and `kept` must outlive it. Returns 0 or -errno. */
-int sbx_pending_open(struct sbx_pending *pending, int listener, struct sbx_kept *kept);
+/* `listener`, `kept` and `answered` must outlive it. Returns 0 or -errno. */
+int sbx_pending_open(struct sbx_pending *pending, int listener, struct sbx_kept *kept,
+                     struct sbx_answered *answered);
 
-/* The thread whose call `id` is waits until `sock`, whose connection to `addr` is under way, is
- * connected or has failed; takes over `sock`. EAGAIN for one too many. */
-void sbx_pending_add(struct sbx_pending *pending, uint64_t id, int sock,
-                     const struct sbx_netaddr *addr);
+/* The thread whose `call` it is waits until `sock`, whose connection to `addr` is under way, is
+ * connected or has failed; takes over `sock`. `asked`: what the thread has asked for. EAGAIN for
+ * one too many. */
+void sbx_pending_add(struct sbx_pending *pending, const struct sbx_notify_call *call, int sock,
+                     const struct sbx_netaddr *asked, const struct sbx_netaddr *addr);
 
 /* To be called when pending->epoll can be read. Never waits. */
 void sbx_pending_dispatch(struct sbx_pending *pending);

@@ -110,7 +110,9 @@ static void blocking(struct world *w) {
   child_ok(got == 1 && !(fcntl(fd, F_GETFL) & O_NONBLOCK) &&
                (fcntl(fd, F_GETFD) & FD_CLOEXEC) == FD_CLOEXEC,
            "options and flags are as before");
-  int again = attempt_port(fd, w->port[OPEN]);
+  /* By another number: right away, the same call would be taken for the first one, see answered.h.
+   */
+  int again = attempt_port(copy, w->port[OPEN]);
   child_ok(again == (w->setup->no_getfd ? EACCES : EISCONN), "a second connect is refused");
   int plain = socket(AF_INET, SOCK_STREAM, IPPROTO_TCP);
   child_ok(plain >= 0 && (fcntl(plain, F_GETFD) & FD_CLOEXEC) == 0, "no flag is added to a socket");
@@ -298,6 +300,53 @@ static int join_interrupted(pthread_t thread) {
   return (int)(intptr_t)result;
 }
 
+struct storm {
+  pthread_t target;
+  atomic_int stop;
+};
+
+static void *send_signals(void *arg) {
+  struct storm *s = arg;
+  while (!s->stop) {
+    pthread_kill(s->target, SIGUSR2);
+    for (int i = 0; i < 2000; i++)
+      atomic_load(&s->stop);
+  }
+  return NULL;
+}
+
+/* A handler with SA_RESTART, as libuv's and V8's: the call is made again, and must not tell. */
+static void interrupted(struct world *w, int flags) {
+  struct sigaction act = {.sa_handler = on_usr1, .sa_flags = SA_RESTART}, before;
+  struct storm storm = {.target = pthread_self()};
+  int good = 0, n = 0, error = 0, late = 0;
+  pthread_t thread;
+  int socks[200]; /* Fewer than a broker keeps. */
+  while (n < 200)
+    socks[n++] = tcp(flags);
+  sigaction(SIGUSR2, &act, &before);
+  pthread_create(&thread, NULL, send_signals, &storm);
+  for (int i = 0; i < n; i++) {
+    int rc = attempt_port(socks[i], w->port[OPEN]);
+    bool same = rc == 0 || (flags && rc == EINPROGRESS && outcome(socks[i]) == 0);
+    good += same && peer_port(socks[i]) == w->port[OPEN];
+    error = same ? error : rc;
+  }
+  storm.stop = 1;
+  pthread_join(thread, NULL);
+  sigaction(SIGUSR2, &before, NULL);
+  child_ok(good == n, "connections that signals interrupt, flags %x: %d of %d stand (%s)",
+           (unsigned)flags, good, n, strerror(error));
+  /* The first one after EINPROGRESS is 0. */
+  for (int i = 0; i < 2; i++) {
+    usleep(300000);
+    late = attempt_port(socks[n - 1], w->port[OPEN]);
+  }
+  child_ok(late == (w->setup->no_getfd ? EACCES : EISCONN), "later a second connect is refused");
+  while (n > 0)
+    close(socks[--n]);
+}
+
 struct connector {
   uint16_t port;
   int fd;
@@ -440,6 +489,8 @@ static void guest_body(struct world *w) {
   ending(w, 0);
   ending(w, SOCK_NONBLOCK);
   odd_calls(w);
+  interrupted(w, 0);
+  interrupted(w, SOCK_NONBLOCK);
   races(w);
   flag_race(w);
   slow_next_to_fast(w);

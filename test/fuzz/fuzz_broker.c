@@ -29,6 +29,7 @@ static int fuzz_bind(int fd, const struct sockaddr *sa, socklen_t len);
 #define bind fuzz_bind
 /* It is the fuzzer's own. */
 #define setitimer(which, value, old) ((void)(value))
+#include "../../src/launcher/answered.c"
 #include "../../src/launcher/broker.c"
 #include "../../src/launcher/datagram.c"
 #include "../../src/launcher/kept.c"
@@ -330,7 +331,7 @@ static void check(void) {
   const struct sbx_pending *pending = &fuzz.broker->pending;
   unsigned waiting = 0;
   for (int i = 0; i < SBX_PENDING_MAX; i++) {
-    uint64_t id = pending->at[i].id;
+    uint64_t id = pending->at[i].call.id;
     if (pending->at[i].sock < 0)
       continue;
     REQUIRE(id < fuzz.calls && !fuzz.call[id].answered);
