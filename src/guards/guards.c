@@ -216,7 +216,7 @@ const struct sbx_guard sbx_guards[] = {
     /* What follows opens nothing it could leak. */
     {"descriptors", NULL, NULL, NULL, sbx_guard_fds},
     /* Lowering needs no privilege, raising back would. */
-    {"rlimits", NULL, NULL, NULL, sbx_guard_rlimits},
+    {"rlimits", NULL, sbx_guard_rlimits_open, NULL, sbx_guard_rlimits},
     /* Nothing after it needs a capability; the next two need its no_new_privs. */
     {"privileges", NULL, sbx_guard_privileges_open, sbx_guard_privileges_prepare,
      sbx_guard_privileges},

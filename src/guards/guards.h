@@ -115,6 +115,7 @@ int sbx_zygote_apply(const struct sbx_guard_shared *shared, struct sbx_err *err)
 /* Of the guards that have a file of their own. */
 int sbx_guard_fds(struct sbx_guard_run *run, struct sbx_err *err);
 int sbx_guard_workdir(struct sbx_guard_run *run, struct sbx_err *err);
+int sbx_guard_rlimits_open(struct sbx_guard_shared *shared, struct sbx_err *err);
 int sbx_guard_rlimits(struct sbx_guard_run *run, struct sbx_err *err);
 int sbx_guard_privileges_open(struct sbx_guard_shared *shared, struct sbx_err *err);
 int sbx_guard_privileges_prepare(struct sbx_guard_run *run, struct sbx_err *err);

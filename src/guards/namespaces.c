@@ -100,6 +100,7 @@ int sbx_namespaces_enter(int *net_fd, struct sbx_err *err) {
   int rc = enter_user(err);
   if (rc < 0)
     return rc;
+  sbx_namespaces_limit_inotify();
   if (unshare(CLONE_NEWIPC | CLONE_NEWUTS) < 0)
     return fail(err, "unshare: IPC and UTS namespace");
   if (sethostname(HOSTNAME, sizeof HOSTNAME - 1) < 0)

@@ -22,6 +22,9 @@ void sbx_namespaces_probe(struct sbx_report *report);
  * process must have one thread. Returns 0 or -errno with `err` filled. */
 int sbx_namespaces_enter(int *net_fd, struct sbx_err *err);
 
+/* inotify.c: part of that. Where /proc/sys cannot be written (some containers), nothing changes. */
+void sbx_namespaces_limit_inotify(void);
+
 /* fork(2) into a PID namespace of its own, of which the child is PID 1. For a process with one
  * thread, after sbx_namespaces_enter. */
 pid_t sbx_namespaces_fork(void);

@@ -9,6 +9,9 @@
 /* VmData of a Node.js without threads before it has loaded anything. */
 #define RUNTIME_BYTES (UINT64_C(24) << 20)
 
+/* V8 and libuv have none; libc has one for a thread that waits with SIGEV_THREAD. */
+#define MAX_SIGNALS 1024u
+
 /* Never above what was inherited: raising a hard limit needs CAP_SYS_RESOURCE, and a host that
  * was itself limited must not be outdone by its guest. */
 static int lower(int resource, const char *name, uint64_t soft, uint64_t hard,
@@ -33,6 +36,20 @@ static uint64_t data_limit(const struct sbx_guard_run *run) {
 int sbx_guard_limit_files(const struct sbx_policy *policy, struct sbx_err *err) {
   uint64_t files = sbx_guard_max_files(policy);
   return lower(RLIMIT_NOFILE, "RLIMIT_NOFILE", files, files, err);
+}
+
+/* In the launcher, for all that it starts. */
+int sbx_guard_rlimits_open(struct sbx_guard_shared *shared, struct sbx_err *err) {
+  (void)shared;
+  /* Timers and queued signals, of all processes of the user together: what is held against a
+   * guest's limit is what all guests have, and the host has more. */
+  int rc = lower(RLIMIT_SIGPENDING, "RLIMIT_SIGPENDING", MAX_SIGNALS, MAX_SIGNALS, err);
+  if (rc == 0)
+    rc = lower(RLIMIT_MSGQUEUE, "RLIMIT_MSGQUEUE", 0, 0, err);
+  /* No processor before others: who may have it does not need a capability. */
+  if (rc == 0)
+    rc = lower(RLIMIT_RTPRIO, "RLIMIT_RTPRIO", 0, 0, err);
+  return rc < 0 ? rc : lower(RLIMIT_NICE, "RLIMIT_NICE", 0, 0, err);
 }
 
 /* Of a zygote that runs foreign code. Its guests add to what they inherit. */

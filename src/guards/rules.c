@@ -15,6 +15,7 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -49,6 +50,10 @@
 #endif
 #ifndef F_CREATED_QUERY
 #define F_CREATED_QUERY 1028
+#endif
+#ifndef MADV_COLD
+#define MADV_COLD 20
+#define MADV_PAGEOUT 21
 #endif
 #ifndef PR_SET_VMA
 #define PR_SET_VMA 0x53564d41
@@ -228,7 +233,8 @@ static void emit_ioctl(struct sbx_rules *rules) {
 }
 
 /* Locks also bind other processes that use the file, and tell them something. The refused ones have
- * the kernel send signals to whom the guest names. */
+ * the kernel send signals to whom the guest names, or make pipes larger, whose pages the kernel
+ * counts for all processes of a user together. */
 static void emit_fcntl(struct sbx_rules *rules) {
   static const uint32_t allowed[] = {F_GETFD,
                                      F_SETFD,
@@ -237,7 +243,6 @@ static void emit_fcntl(struct sbx_rules *rules) {
                                      F_DUPFD,
                                      F_DUPFD_CLOEXEC,
                                      F_GETPIPE_SZ,
-                                     F_SETPIPE_SZ,
                                      F_ADD_SEALS,
                                      F_GET_SEALS,
                                      F_GETOWN,
@@ -252,7 +257,8 @@ static void emit_fcntl(struct sbx_rules *rules) {
                                      F_CREATED_QUERY};
   static const uint32_t locks[] = {F_GETLK,     F_SETLK,     F_SETLKW,
                                    F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW};
-  static const uint32_t refused[] = {F_SETLEASE, F_NOTIFY, F_SETSIG, F_SETOWN, F_SETOWN_EX};
+  static const uint32_t refused[] = {F_SETLEASE, F_NOTIFY,    F_SETSIG,
+                                     F_SETOWN,   F_SETOWN_EX, F_SETPIPE_SZ};
   sbx_bpf_load_arg(rules->bpf, 1, SBX_BPF_LOW);
   when_any(rules, allowed, COUNT(allowed), SBX_VERDICT_ALLOW);
   when_any(rules, locks, COUNT(locks),
@@ -322,6 +328,24 @@ static void emit_personality(struct sbx_rules *rules) {
   sbx_rules_goto(rules, SBX_VERDICT_EPERM);
 }
 
+/* Its own process's pages are a guest's to give back, but the page cache is everybody's: to have a
+ * file's pages dropped makes others read them again. Programs ignore what comes back. */
+static void emit_fadvise(struct sbx_rules *rules) {
+  sbx_bpf_load_arg(rules->bpf, 3, SBX_BPF_LOW);
+  sbx_rules_when(rules, POSIX_FADV_DONTNEED, SBX_VERDICT_IGNORE);
+  sbx_rules_goto(rules, SBX_VERDICT_ALLOW);
+}
+
+/* The same of mapped files; and pages that are merged with those of others that look alike, which
+ * tells who has such a page. As a kernel that does not know them. */
+static void emit_madvise(struct sbx_rules *rules) {
+  sbx_bpf_load_arg(rules->bpf, 2, SBX_BPF_LOW);
+  sbx_rules_when(rules, MADV_COLD, SBX_VERDICT_EINVAL);
+  sbx_rules_when(rules, MADV_PAGEOUT, SBX_VERDICT_EINVAL);
+  sbx_rules_when(rules, MADV_MERGEABLE, SBX_VERDICT_EINVAL);
+  sbx_rules_goto(rules, SBX_VERDICT_ALLOW);
+}
+
 /* Regular files (also as no type at all) and pipes, where Landlock lets them be made. */
 static void emit_mknod(struct sbx_rules *rules, unsigned mode) {
   sbx_bpf_load_arg(rules->bpf, mode, SBX_BPF_LOW);
@@ -387,6 +411,12 @@ static void emit_rule(struct sbx_rules *rules, enum sbx_rule rule) {
     break;
   case SBX_RULE_MKNODAT:
     emit_mknod(rules, 2);
+    break;
+  case SBX_RULE_FADVISE:
+    emit_fadvise(rules);
+    break;
+  case SBX_RULE_MADVISE:
+    emit_madvise(rules);
     break;
   case SBX_RULE_SECCOMP:
     emit_seccomp(rules);

@@ -186,6 +186,16 @@ static void emit_all_steering(struct sbx_rules *rules) {
   emit_steering(rules, IPPROTO_TCP, of_tcp, sizeof of_tcp / sizeof *of_tcp);
 }
 
+/* What is on its way in a socket is memory that no limit of a run counts. Its size is a wish: the
+ * kernel does as it likes with it, too. UDP loses what has no room. */
+static void emit_buffers(struct sbx_rules *rules) {
+  static const uint32_t sizes[] = {SO_SNDBUF, SO_RCVBUF, SO_SNDBUFFORCE, SO_RCVBUFFORCE};
+  if (rules->options->permit & UDP)
+    return;
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+    sbx_rules_when(rules, sizes[i], SBX_VERDICT_IGNORE);
+}
+
 /* Socket filters are programs that run in the kernel, protocols on top of TCP (TLS) much code. */
 static void emit_setsockopt(struct sbx_rules *rules) {
   static const uint32_t refused[] = {SO_ATTACH_FILTER, SO_ATTACH_BPF, SO_ATTACH_REUSEPORT_CBPF,
@@ -200,6 +210,7 @@ static void emit_setsockopt(struct sbx_rules *rules) {
   sbx_bpf_load_arg(bpf, 2, SBX_BPF_LOW);
   for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
     sbx_rules_when(rules, refused[i], SBX_VERDICT_EPERM);
+  emit_buffers(rules);
   sbx_rules_goto(rules, SBX_VERDICT_ALLOW);
   sbx_bpf_bind(bpf, tcp);
   sbx_bpf_load_arg(bpf, 2, SBX_BPF_LOW);

@@ -40,6 +40,8 @@ enum sbx_rule {
   SBX_RULE_PERSONALITY,
   SBX_RULE_MKNOD,
   SBX_RULE_MKNODAT,
+  SBX_RULE_FADVISE,
+  SBX_RULE_MADVISE,
   SBX_RULE_SECCOMP, /* further filters, of who confines */
   SBX_RULE_COUNT
 };

@@ -98,6 +98,8 @@ static inline int model_steers(uint32_t level, uint32_t option) {
 static inline uint32_t model_setsockopt(unsigned permit, const uint64_t *a) {
   if ((permit & SBX_PERMIT_NET_RULES) && model_steers((uint32_t)a[1], (uint32_t)a[2]))
     return ERR(EPERM);
+  if ((uint32_t)a[1] == SOL_SOCKET && ONE_OF((uint32_t)a[2], 7, 8, 32, 33))
+    return permit & (SBX_PERMIT_NET | SBX_PERMIT_NET_UDP) ? ALLOW : ERR(0);
   if ((uint32_t)a[1] == SOL_SOCKET)
     return ONE_OF((uint32_t)a[2], 26, 50, 51, 52) ? ERR(EPERM) : ALLOW;
   return (uint32_t)a[1] == 6 && (uint32_t)a[2] == 31 ? ERR(EPERM) : ALLOW;
@@ -146,9 +148,9 @@ static inline uint32_t model_ioctl(uint32_t request) {
 static inline uint32_t model_fcntl(unsigned permit, uint32_t cmd) {
   if (ONE_OF(cmd, 5, 6, 7, 36, 37, 38))
     return permit & SBX_PERMIT_WRITE ? ALLOW : ERR(EPERM);
-  if (ONE_OF(cmd, 8, 10, 15, 1024, 1026))
+  if (ONE_OF(cmd, 8, 10, 15, 1024, 1026, 1031))
     return ERR(EPERM);
-  return cmd <= 4 || ONE_OF(cmd, 9, 11, 16, 1025, 1027, 1028) || (cmd >= 1030 && cmd <= 1038)
+  return cmd <= 4 || ONE_OF(cmd, 9, 11, 16, 1025, 1027, 1028, 1030) || (cmd >= 1032 && cmd <= 1038)
              ? ALLOW
              : ERR(EINVAL);
 }
@@ -231,6 +233,10 @@ static inline uint32_t model_rule(const struct sbx_seccomp_options *o, enum sbx_
                : ERR(EINVAL);
   case SBX_RULE_PERSONALITY:
     return allow_if((uint32_t)a[0] == 0 || (uint32_t)a[0] == 0xffffffff);
+  case SBX_RULE_FADVISE:
+    return (uint32_t)a[3] == 4 ? ERR(0) : ALLOW;
+  case SBX_RULE_MADVISE:
+    return ONE_OF((uint32_t)a[2], 12, 20, 21) ? ERR(EINVAL) : ALLOW;
   case SBX_RULE_MKNOD:
   case SBX_RULE_MKNODAT:
     return allow_if(mode == 0 || mode == S_IFREG || mode == S_IFIFO);

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tap.h"
@@ -232,6 +233,23 @@ static void check_rlimits(void *arg) {
   child_ok(cannot_raise(RLIMIT_DATA) && cannot_raise(RLIMIT_NOFILE) && cannot_raise(RLIMIT_FSIZE) &&
                cannot_raise(RLIMIT_CPU) && cannot_raise(RLIMIT_CORE),
            "none can be raised again");
+}
+
+/* Of the launcher, inherited. */
+static void check_user_limits(void *arg) {
+  struct fixture *f = arg;
+  struct sigevent silent = {.sigev_notify = SIGEV_NONE};
+  int n = 0, id;
+  child_ok(sbx_guard_rlimits_open(&f->shared, &f->err) == 0, "what a user has is limited (%s)",
+           f->err.text);
+  apply(f);
+  while (n <= 1024 && syscall(SYS_timer_create, CLOCK_MONOTONIC, &silent, &id) == 0)
+    n++;
+  child_ok(n > 0 && n <= 1024 && errno == EAGAIN, "timers end at the limit (%d)", n);
+  child_ok(limit_is(RLIMIT_SIGPENDING, 1024, 1024) && limit_is(RLIMIT_MSGQUEUE, 0, 0) &&
+               limit_is(RLIMIT_RTPRIO, 0, 0) && limit_is(RLIMIT_NICE, 0, 0),
+           "as do message queues, real time and priority");
+  child_ok(cannot_raise(RLIMIT_SIGPENDING) && cannot_raise(RLIMIT_RTPRIO), "none can be raised");
 }
 
 static void check_no_limits(void *arg) {
@@ -507,6 +525,7 @@ static const struct {
     {"workdir", check_workdir, 0},
     {"bad workdir", check_bad_workdir, 0},
     {"rlimits", check_rlimits, 0},
+    {"limits of a user", check_user_limits, 0},
     {"no limits", check_no_limits, 0},
     {"inherited limits", check_inherited, 0},
     {"data", check_data, 0},

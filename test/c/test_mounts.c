@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/inotify.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 
@@ -240,6 +241,60 @@ static void empty_network(void *arg) {
   child_ok(devices == 0, "for one without a device");
 }
 
+static unsigned long number_in(const char *path) {
+  char text[32] = "";
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0 || read(fd, text, sizeof text - 1) < 0)
+    abort();
+  close(fd);
+  return strtoul(text, NULL, 10);
+}
+
+/* As many as can be had, up to `most`; closed again unless they are kept. */
+static unsigned long instances(unsigned long most, int keep) {
+  unsigned long n = 0;
+  int first = -1, fd;
+  while (n < most && (fd = inotify_init1(IN_CLOEXEC)) >= 0) {
+    first = first < 0 ? fd : first;
+    n++;
+  }
+  if (!keep && n > 0)
+    close_range((unsigned)first, (unsigned)first + (unsigned)n - 1, 0);
+  return n;
+}
+
+/* Guests together have a part of what the host's user has. */
+static void inotify_is_shared(void *arg) {
+  struct sbx_err err = {0};
+  int net_fd = -1, ask[2], answer[2];
+  unsigned long share = number_in("/proc/sys/fs/inotify/max_user_instances") / 8;
+  unsigned long outside_has = 0;
+  char byte = 0;
+  (void)arg;
+  share = share < 8 ? 8 : share;
+  if (share > 200 || pipe(ask) < 0 || pipe(answer) < 0) {
+    child_ok(share > 200, "there are enough for all");
+    return;
+  }
+  if (fork() == 0) { /* Another process of the user, not in the namespace. */
+    if (read(ask[0], &byte, 1) == 1)
+      outside_has = instances(share, 0);
+    _exit(write(answer[1], &outside_has, sizeof outside_has) != sizeof outside_has);
+  }
+  child_ok(instances(share + 1, 0) == share + 1, "a user has more than %lu instances", share);
+  int rc = sbx_namespaces_enter(&net_fd, &err);
+  child_ok(rc == 0, "the namespaces are entered (%s)", err.text);
+  unsigned long n = instances(2 * share, 1);
+  child_ok(n == share && errno == EMFILE, "in them there are so many (%lu)", n);
+  child_ok(write(ask[1], &byte, 1) == 1 &&
+               read(answer[0], &outside_has, sizeof outside_has) == sizeof outside_has &&
+               outside_has == share,
+           "and outside there are more");
+  unsigned long watches = number_in("/proc/sys/user/max_inotify_watches");
+  child_ok(watches < number_in("/proc/sys/fs/inotify/max_user_watches"), "watches too (%lu)",
+           watches);
+}
+
 static void killed(void) {
   raise(SIGKILL);
 }
@@ -314,6 +369,8 @@ static void every_case(void) {
   in_child(name, empty_network, NULL);
   snprintf(name, sizeof name, "%s, helper killed", who);
   in_child(name, helper_is_killed, NULL);
+  snprintf(name, sizeof name, "%s, inotify", who);
+  in_child(name, inotify_is_shared, NULL);
   clean();
   clear("outdir");
   clear("other");

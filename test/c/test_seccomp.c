@@ -251,6 +251,7 @@ static void check_others(void *arg) {
   EXPECT(EPERM, "setpriority", " of a group", PRIO_PGRP, 0, 19);
   EXPECT(EPERM, "setpriority", " of a user", PRIO_USER, 0, 19);
   EXPECT(0, "ioprio_get", " of itself", IOPRIO_WHO_PROCESS, 0);
+  EXPECT(EPERM, "ioprio_set", " of itself", IOPRIO_WHO_PROCESS, 0, 0);
   EXPECT(EPERM, "ioprio_set", " of a user", IOPRIO_WHO_USER, 0, 0);
 }
 

@@ -76,6 +76,10 @@ static void check_sockets(void *arg) {
   EXPECT(steers, "setsockopt", " of a route", -1, IPPROTO_IP, IP_OPTIONS, BAD, 4);
   EXPECT(steers, "setsockopt", " of a route, IPv6", -1, IPPROTO_IPV6, IPV6_RTHDR, BAD, 4);
   EXPECT(steers, "setsockopt", " of a late connect", -1, IPPROTO_TCP, 30, BAD, 4);
+  int sized = permit & (SBX_PERMIT_NET | SBX_PERMIT_NET_UDP) ? EBADF : 0;
+  EXPECT(sized, "setsockopt", " of a larger buffer", -1, SOL_SOCKET, SO_SNDBUF, BAD, 4);
+  EXPECT(sized, "setsockopt", " of a larger buffer to receive", -1, SOL_SOCKET, SO_RCVBUF, BAD, 4);
+  EXPECT(sized, "setsockopt", " of a buffer beyond", -1, SOL_SOCKET, SO_SNDBUFFORCE, BAD, 4);
   EXPECT(EBADF, "setsockopt", " of keep-alive", -1, SOL_SOCKET, SO_KEEPALIVE, BAD, 4);
   EXPECT(EBADF, "setsockopt", " of what is harmless", -1, IPPROTO_TCP, 1, BAD, 4);
 }
@@ -143,6 +147,8 @@ static void check_fcntl(void *arg) {
   EXPECT(EPERM, "fcntl", " F_SETSIG", fd, F_SETSIG, SIGUSR1);
   EXPECT(EPERM, "fcntl", " F_SETOWN", fd, F_SETOWN, setup->sibling);
   EXPECT(EPERM, "fcntl", " F_SETOWN_EX", fd, F_SETOWN_EX, BAD);
+  EXPECT(EPERM, "fcntl", " F_SETPIPE_SZ", fd, F_SETPIPE_SZ, 4096);
+  EXPECT(EBADF, "fcntl", " F_GETPIPE_SZ", fd, F_GETPIPE_SZ);
   EXPECT(0, "fcntl", " F_GETFL", fd, F_GETFL);
   EXPECT(0, "fcntl", " F_SETFL", fd, F_SETFL, O_NONBLOCK);
   EXPECT(0, "fcntl", " F_DUPFD_CLOEXEC", fd, F_DUPFD_CLOEXEC, 0);
@@ -207,6 +213,38 @@ static void check_metadata(void *arg) {
   EXPECT(EFAULT, "openat", "", AT_FDCWD, BAD, O_RDONLY);
 }
 
+/* Whether a page of the file is in the page cache. */
+static int is_cached(int fd) {
+  unsigned char there = 0;
+  void *at = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+  if (at == MAP_FAILED || mincore(at, 4096, &there) < 0)
+    abort();
+  munmap(at, 4096);
+  return there & 1;
+}
+
+/* A file of this process, so that the kernel lets it say so. Some file systems keep all pages. */
+static void check_advice(void *arg) {
+  char path[] = "/tmp/sbx-advice-XXXXXX", text[4096] = "x";
+  int fd = mkostemp(path, O_CLOEXEC);
+  if (fd < 0 || write(fd, text, sizeof text) != sizeof text || fsync(fd) < 0 || unlink(path) < 0)
+    abort();
+  int drops = posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0 && !is_cached(fd);
+  if (pread(fd, text, sizeof text, 0) != sizeof text)
+    abort();
+  char *at = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  apply(arg);
+  EXPECT(0, "fadvise64", " says that its pages are dropped", fd, 0, 0, POSIX_FADV_DONTNEED);
+  child_ok(is_cached(fd), "but they are there%s", drops ? "" : ", as without the filter here");
+  EXPECT(0, "fadvise64", " that are read in a row", fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+  EXPECT(EINVAL, "fadvise64", " that the kernel does not know", fd, 0, 0, 99);
+  EXPECT(EINVAL, "madvise", " to push pages out", (long)at, 4096, 21);
+  EXPECT(EINVAL, "madvise", " that pages are cold", (long)at, 4096, 20);
+  EXPECT(EINVAL, "madvise", " that pages may be merged", (long)at, 4096, 12);
+  EXPECT(0, "madvise", " that pages are not needed", (long)at, 4096, MADV_DONTNEED);
+  EXPECT(0, "madvise", " that pages may go", (long)at, 4096, MADV_FREE);
+}
+
 static const struct seccomp_case cases[] = {
     {"sockets, none", check_sockets, {.exec_fd = -1}},
     {"sockets, net", check_sockets, {.permit = SBX_PERMIT_NET, .exec_fd = -1}},
@@ -242,6 +280,7 @@ static const struct seccomp_case cases[] = {
     {"fcntl", check_fcntl, {.exec_fd = -1}},
     {"fcntl, write", check_fcntl, {.permit = SBX_PERMIT_WRITE, .exec_fd = -1}},
     {"prctl", check_prctl, {.exec_fd = -1}},
+    {"advice", check_advice, {.exec_fd = -1}},
     {"metadata", check_metadata, {.exec_fd = -1}},
     {"metadata, writing", check_metadata, {.permit = SBX_PERMIT_WRITE, .exec_fd = -1}},
     {"metadata, read-only mounts", check_metadata, {.read_only_mounts = true, .exec_fd = -1}},

@@ -183,6 +183,10 @@ static const uint32_t interesting[] = {
     0x40000,
     74,
     78,
+    20,
+    21,
+    33,
+    1031,
 };
 
 static void random_args(uint64_t *args, uint64_t *state) {
@@ -278,7 +282,7 @@ static void test_verdicts(const char *arch_name, unsigned arch) {
         .read_only_mounts = bits & 8,
         .exec_fd = bits & 16 ? EXEC_FD : -1,
         .confines = bits & 32,
-        .boxed_udp = bits & 64,
+        .boxed_udp = (bits & 64) && (permit & SBX_PERMIT_NET_RULES), /* as sbx_policy_boxes_udp */
     };
     failures += check_filter(arch, &options, &state);
   }
@@ -417,10 +421,10 @@ static void test_promises(const char *arch_name, unsigned arch) {
                                         "process_madvise",
                                         "process_mrelease"};
   static const char *const hot[] = {
-      "read",          "write",          "futex",     "epoll_pwait", "mmap",       "munmap",
-      "mprotect",      "madvise",        "close",     "openat",      "newfstatat", "statx",
-      "readv",         "writev",         "pread64",   "brk",         "getpid",     "lseek",
-      "clock_gettime", "rt_sigprocmask", "getrandom", "sched_yield", "recvmsg"};
+      "read",           "write",     "futex",       "epoll_pwait", "mmap",  "munmap",
+      "mprotect",       "close",     "openat",      "newfstatat",  "statx", "readv",
+      "writev",         "pread64",   "brk",         "getpid",      "lseek", "clock_gettime",
+      "rt_sigprocmask", "getrandom", "sched_yield", "recvmsg"};
   struct sbx_seccomp_options options = {.permit = 255,
                                         .own_pids = true,
                                         .read_only_mounts = true,

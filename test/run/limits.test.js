@@ -256,6 +256,24 @@ t.test('39. descriptors', async (t) => {
   t.pass('none is left');
 });
 
+t.test('a guest, and what it starts, goes before the host when memory runs out', async (t) => {
+  const body = `
+    const fs = await import('node:fs');
+    const watched = fs.watch(ctx.outdir ?? '.').close() === undefined;
+    return { score: fs.readFileSync('/proc/self/oom_score_adj', 'utf8').trim(), watched };`;
+  t.match(await run(t, handler(body)), { ok: true, data: { score: '1000', watched: true } });
+  const child = `
+    const { execFileSync } = await import('node:child_process');
+    return execFileSync('/bin/cat', ['/proc/self/oom_score_adj'], { encoding: 'utf8' }).trim();`;
+  const config = { permissions: spawning };
+  t.match(await run(t, handler(child), { config }), { ok: true, data: '1000' });
+  const write = `
+    const fs = await import('node:fs');
+    try { fs.writeFileSync('/proc/self/oom_score_adj', '0'); } catch (e) { return e.code; }
+    return fs.readFileSync('/proc/self/oom_score_adj', 'utf8').trim();`;
+  t.match((await run(t, handler(write))).data, /^(EACCES|EROFS|EPERM)$/);
+});
+
 t.test('58, 59. nothing inherited, no core file', async (t) => {
   const held = fs.openSync(import.meta.filename ?? new URL(import.meta.url).pathname, 'r');
   t.teardown(() => fs.closeSync(held));
