@@ -188,7 +188,9 @@ function guestError(text, config, allowed) {
   const said = typeof message === 'string' ? message : 'The handler failed.';
   const code = GUEST_CODES.has(sent.code) ? sent.code : 'HANDLER_ERROR';
   const denial =
-    allowed && known && code === 'HANDLER_ERROR' ? explainDenial(details, allowed()) : undefined;
+    allowed && known && code === 'HANDLER_ERROR'
+      ? explainDenial(details, allowed(), said)
+      : undefined;
   return {
     code: denial ? 'PERMISSION_DENIED' : code,
     message: denial ? `${said} (${denial.why}; see ${denial.key})` : said,
