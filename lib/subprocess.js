@@ -161,6 +161,7 @@ export class Subprocess {
       ...times,
       forkedAt: run.fork ? outcome.startedAt : 0,
     });
+    run.printed = () => job.logs.newest(outcome.logs);
     const result = toResult(outcome, run);
     this.#startups.learn(job.request, run, outcome, result, binding.zygote);
     if (outcome.kind === 'launcher-lost' && !result.ok)
