@@ -39,8 +39,14 @@ function load() {
         `Subprocess mode needs Linux; this is ${process.platform}. ` +
         "Use mode 'inprocess' (no isolation) for development here.",
     };
+  if (!fs.existsSync('/proc/self/stat'))
+    return {
+      problem:
+        'Subprocess mode needs /proc, which tells of processes: mount it (mount -t proc proc /proc).',
+    };
   const require = createRequire(import.meta.url);
   const tried = [];
+  let there = false;
   for (const place of places) {
     const file = path.join(place, 'sandbox.node');
     const launcher = path.join(place, 'launcher');
@@ -49,13 +55,20 @@ function load() {
       fs.accessSync(launcher, fs.constants.X_OK);
       return { binding: { addon: require(file), launcher, zygote } };
     } catch (error) {
+      there ||= fs.existsSync(file);
       tried.push(`  ${place}: ${/** @type {Error} */ (error).message.split('\n')[0]}`);
     }
   }
   return {
     problem:
-      `The native part of @kb-labs/sandbox is not there for ${process.platform}-${process.arch}, ` +
-      `Node.js ${process.versions.node}. Run 'npx kb-sandbox build' (it needs gcc, make and ` +
-      `python3).\n${tried.join('\n')}`,
+      `The native part of @kb-labs/sandbox ${there ? 'does not load on' : 'is not there for'} ` +
+      `${process.platform}-${process.arch}${libc()}, Node.js ${process.versions.node}. ` +
+      `Run 'npx kb-sandbox build' (it needs gcc, make and python3).\n${tried.join('\n')}`,
   };
+}
+
+/** Which C library this is, with its version where that is known: binaries are made for one. */
+function libc() {
+  const { glibcVersionRuntime } = /** @type {any} */ (process.report).getReport().header;
+  return glibcVersionRuntime ? ` with glibc ${glibcVersionRuntime}` : ' without glibc';
 }

@@ -38,6 +38,11 @@ Exit status: 0 result, 1 the handler failed, 2 usage, 3 no such handler, 4 it ex
 cannot be sent, 6 permission denied, 7 this machine cannot, 8 it crashed, 124 time or CPU limit,
 130 interrupted, 137 memory limit.`;
 
+/** @typedef {{ startup: 'spawn' | 'fork', ok: boolean, why?: string }} Tried */
+
+/** @param {import('./index.js').IsolationLayer} layer */
+const isMissing = ({ status }) => status === 'unavailable';
+
 /** @param {string} text */
 function milliseconds(text) {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(text);
@@ -144,28 +149,50 @@ function createRunner(options) {
 }
 
 /**
- * Tries a fork, as 'auto' does behind a first run, so that the report knows how it went.
+ * The report, and a run of each kind that was tried for it, as a caller would: what the parts say holds
+ * for the whole only when it works.
  *
- * @returns {Promise<import('./index.js').IsolationReport>}
+ * @returns {Promise<{ report: import('./index.js').IsolationReport, runs: Tried[] }>}
  */
 async function diagnose() {
   const workdir = path.join(root, 'lib', 'guest');
-  const runner = createSandboxRunner({ startup: 'fork' });
   const handler = { file: './warm-handler.cjs', export: 'handle' };
-  const { ok, error, metrics } = await runner.run(handler, 1, { requestId: 'doctor', workdir });
-  await runner.dispose();
-  const report = createSandboxRunner().isolation();
-  if (ok || report.mode !== 'subprocess' || metrics.startup === 'spawn') return report;
-  const startupReason = `a fork of this Node.js was tried, and failed: ${error.message}`;
-  return { ...report, startup: 'spawn', startupReason };
+  const before = createSandboxRunner().isolation();
+  if (before.broken.length > 0) return { report: before, runs: [] };
+  /** @type {Tried[]} */
+  const runs = [];
+  /** @type {import('./index.js').IsolationReport[]} */
+  const shown = [];
+  for (const startup of /** @type {const} */ (['spawn', 'fork'])) {
+    const runner = createSandboxRunner({ startup });
+    const { ok, error, metrics } = await runner.run(handler, 1, { requestId: 'doctor', workdir });
+    shown.push(runner.isolation());
+    await runner.dispose();
+    // Where nothing forks, the second run would tell what the first has told.
+    if (!ok || metrics.startup === startup)
+      runs.push({ startup, ok, ...(!ok && { why: `${error.code}: ${error.message}` }) });
+  }
+  const parts = createSandboxRunner().isolation();
+  const known = {
+    ...parts,
+    layers: parts.layers.map(
+      (layer, i) => shown.map(({ layers }) => layers[i]).find(isMissing) ?? layer,
+    ),
+    broken: [...new Set([...parts.broken, ...shown.flatMap(({ broken }) => broken)])],
+  };
+  const fork = runs.find(({ startup }) => startup === 'fork');
+  if (fork?.ok !== false || known.mode !== 'subprocess') return { report: known, runs };
+  const startupReason = `a fork of this Node.js was tried, and failed: ${fork.why}`;
+  return { report: { ...known, startup: 'spawn', startupReason }, runs };
 }
 
 /** @param {{ json: boolean }} options */
 async function doctor({ json }) {
-  const report = await diagnose();
+  const { report, runs } = await diagnose();
   const { layers, broken, startup, startupReason } = report;
+  const failed = runs.filter(({ ok }) => !ok);
   if (json) {
-    process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+    process.stdout.write(`${JSON.stringify({ ...report, runs }, null, 2)}\n`);
   } else {
     const width = Math.max(...layers.map(({ name }) => name.length));
     const { versions, platform, arch } = process;
@@ -177,12 +204,16 @@ async function doctor({ json }) {
       if (mend) process.stdout.write(`${' '.repeat(width + 15)}mend: ${mend}\n`);
     }
     process.stdout.write(`\nguests start by '${startup}': ${startupReason}\n`);
+    for (const { startup: how, ok, why } of runs)
+      process.stdout.write(`a run with startup '${how}': ${ok ? 'works' : `FAILED: ${why}`}\n`);
     const verdict = broken.length
       ? `isolation 'strict' refuses to run here: ${broken.join('; ')}`
-      : "isolation 'strict', the default, holds on this machine.";
+      : failed.length
+        ? 'no: a run was tried and failed, see above.'
+        : "isolation 'strict', the default, holds on this machine.";
     process.stdout.write(`\n${verdict}\n`);
   }
-  finish(broken.length ? 1 : 0);
+  finish(broken.length || failed.length ? 1 : 0);
 }
 
 function build() {

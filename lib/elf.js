@@ -16,8 +16,20 @@ const DT_RPATH = 15;
 const DT_RUNPATH = 29;
 
 const CACHE = '/etc/ld.so.cache';
+/** Where Debian's glibc is built to search, and alone where there is no cache. */
+const MULTIARCH = /** @type {Partial<Record<NodeJS.Architecture, string>>} */ ({
+  x64: 'x86_64-linux-gnu',
+  arm64: 'aarch64-linux-gnu',
+})[process.arch];
 /** What the loaders of glibc and musl search when nothing else names a place. */
-const DEFAULT_DIRECTORIES = ['/lib', '/usr/lib', '/lib64', '/usr/lib64', '/usr/local/lib'];
+const DEFAULT_DIRECTORIES = [
+  ...(MULTIARCH ? [`/lib/${MULTIARCH}`, `/usr/lib/${MULTIARCH}`] : []),
+  '/lib',
+  '/usr/lib',
+  '/lib64',
+  '/usr/lib64',
+  '/usr/local/lib',
+];
 
 /**
  * @typedef {object} Elf
@@ -184,7 +196,7 @@ function readCache() {
   try {
     bytes = fs.readFileSync(CACHE, 'latin1');
   } catch {
-    // musl has none.
+    // musl has none, nor have small images.
   }
   for (const [entry] of bytes.matchAll(/\/[^\0]+/g)) {
     const name = path.basename(entry);

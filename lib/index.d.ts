@@ -463,7 +463,10 @@ export interface IsolationReport {
   startupReason: string;
   isolation: 'strict' | 'best-effort';
   layers: IsolationLayer[];
-  /** Promises of the configuration that nothing holds here. Under `'strict'` no run starts. */
+  /**
+   * Promises of the configuration that nothing holds here. Under `'strict'` no run starts. And what the
+   * last run failed for before it had a guest, until one has worked.
+   */
   broken: string[];
 }
 

@@ -36,7 +36,8 @@
       'cflags': [ '-fPIC' ],
       'sources': [
         'guards/guards.c', 'guards/workdir.c', 'guards/rlimits.c', 'guards/fds.c',
-        'guards/privileges.c', 'guards/report.c', 'guards/namespaces.c', 'guards/inotify.c', 'guards/mounts.c',
+        'guards/privileges.c', 'guards/report.c', 'guards/namespaces.c', 'guards/inotify.c',
+        'guards/mounts.c', 'guards/remount.c',
         'guards/bpf.c', 'guards/syscalls.c', 'guards/rules.c', 'guards/rules_net.c',
         'guards/seccomp.c', 'guards/view.c', 'guards/paths.c', 'guards/landlock.c',
         'guards/landlock_probe.c', 'guards/listener.c', 'guards/confine_zygote.c', 'guards/stamps.c',

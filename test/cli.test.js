@@ -118,6 +118,7 @@ t.test('doctor, help, version', async (t) => {
   t.match(doctor.out, /process\s+active/);
   t.match(doctor.out, /network\s+active/);
   t.match(doctor.out, /strict.*holds/);
+  t.match(doctor.out, /startup 'spawn': works\n.*startup 'fork': works\n/);
   const { layers } = JSON.parse((await kb(['doctor', '--json'])).out);
   t.ok(layers.length > 5);
   t.match(doctor.out, /guests start by '(fork|spawn)': a fork of this Node\.js was tried/);

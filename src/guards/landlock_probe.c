@@ -22,8 +22,10 @@ void sbx_landlock_describe(int abi, struct sbx_report *report) {
       [5] = "no scopes",
   };
   if (abi < 3)
-    sbx_report_set(report, SBX_STATUS_PARTIAL, "use Linux 6.2 or newer", "ABI %d, so: %s", abi,
-                   missing[abi]);
+    sbx_report_set(report, SBX_STATUS_PARTIAL,
+                   "use Linux 6.12 or newer, which governs all of these (6.2 truncate(2), 6.7 TCP "
+                   "ports, 6.10 ioctl)",
+                   "ABI %d, so: %s", abi, missing[abi]);
   else if (missing[abi])
     sbx_report_set(report, SBX_STATUS_ENFORCED, "Linux 6.12 or newer governs these too",
                    "ABI %d, so: %s", abi, missing[abi]);

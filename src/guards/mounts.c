@@ -18,6 +18,7 @@
 #include "../core/compat.h"
 #include "../core/fd.h"
 #include "paths.h"
+#include "remount.h"
 
 /* <sys/mount.h> and <linux/mount.h> cannot be included together. */
 int mount(const char *, const char *, const char *, unsigned long, const void *);
@@ -117,26 +118,36 @@ static int copy_links(struct build *b, const char *path) {
   return 0;
 }
 
+/* The tmpfs that is the root has no /proc of processes yet; the host's shows what is mounted by
+ * now. */
+static const char *mountinfo(const struct build *b) {
+  return b->options->all_files ? "/proc/self/mountinfo" : OLD "/proc/self/mountinfo";
+}
+
 static int clone_tree(const char *path) {
   return (int)syscall(SYS_open_tree, AT_FDCWD, path,
                       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 }
 
-static int attach(struct build *b, int fd, const char *to, uint64_t attributes) {
+/* `tree`: something may be mounted beneath it. */
+static int attach(struct build *b, int fd, const char *to, uint64_t attributes, bool tree) {
   struct mount_attr attr = {.attr_set = attributes};
-  if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) < 0)
+  int rc =
+      (int)syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr);
+  bool later = rc < 0 && errno == ENOSYS;
+  if (rc < 0 && !later)
     return fail(b, "mount_setattr", to);
   if (syscall(SYS_move_mount, fd, "", AT_FDCWD, to, MOVE_MOUNT_F_EMPTY_PATH) < 0)
     return fail(b, "move_mount", to);
-  return 0;
+  return later ? sbx_remount_tree(to, tree ? mountinfo(b) : NULL, attributes, b->err) : 0;
 }
 
 /* Clones what is at `from` and mounts it at `to`. A path that is gone by now is no error. */
-static int bind(struct build *b, const char *from, const char *to, uint64_t attributes) {
+static int bind(struct build *b, const char *from, const char *to, uint64_t attributes, bool tree) {
   SBX_AUTO_FD int fd = clone_tree(from);
   if (fd < 0)
     return errno == ENOENT || errno == ENOTDIR ? 0 : fail(b, "open_tree", to);
-  return attach(b, fd, to, attributes);
+  return attach(b, fd, to, attributes, tree);
 }
 
 static uint64_t attributes_of(char access) {
@@ -162,7 +173,7 @@ static int add_grant(struct build *b, const struct sbx_grant *grant) {
     rc = make_place(b, grant->real, grant->dir);
   if (rc < 0 || !grant->beneath)
     return rc;
-  return bind(b, old, grant->real, attributes_of(grant->access));
+  return bind(b, old, grant->real, attributes_of(grant->access), true);
 }
 
 static int mount_tmpfs(struct build *b, const char *where, unsigned long flags, const char *data) {
@@ -174,7 +185,7 @@ static int mount_tmpfs(struct build *b, const char *where, unsigned long flags, 
 static int mask(struct build *b, const struct sbx_mask *masked, const char *file) {
   if (masked->dir)
     return mount_tmpfs(b, masked->real, MS_RDONLY | MS_NOEXEC, "size=4k,nr_inodes=1,mode=000");
-  return bind(b, file, masked->real, attributes_of('r'));
+  return bind(b, file, masked->real, attributes_of('r'), false);
 }
 
 /* 64 bytes are enough for the largest numbers. An inode takes no space of `size`, but memory. */
@@ -282,10 +293,11 @@ static int make_read_only(struct build *b) {
       rc = fail(b, "open_tree", view->grants[i].real);
   }
   if (rc == 0 && syscall(SYS_mount_setattr, AT_FDCWD, "/", AT_RECURSIVE, &attr, sizeof attr) < 0)
-    rc = fail(b, "mount_setattr", "/");
+    rc = errno == ENOSYS ? sbx_remount_tree("/", mountinfo(b), MOUNT_ATTR_RDONLY, b->err)
+                         : fail(b, "mount_setattr", "/");
   for (size_t i = 0; i < view->n_grants; i++) {
     if (rc == 0 && clones[i] >= 0)
-      rc = attach(b, clones[i], view->grants[i].real, attributes_of(view->grants[i].access));
+      rc = attach(b, clones[i], view->grants[i].real, attributes_of(view->grants[i].access), true);
     sbx_fd_close(&clones[i]);
   }
   free(clones);

@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -103,7 +105,9 @@ int sbx_namespaces_enter(int *net_fd, struct sbx_err *err) {
   sbx_namespaces_limit_inotify();
   if (unshare(CLONE_NEWIPC | CLONE_NEWUTS) < 0)
     return fail(err, "unshare: IPC and UTS namespace");
-  if (sethostname(HOSTNAME, sizeof HOSTNAME - 1) < 0)
+  /* Podman's profile lets unshare(2) through and not this. It takes away the host's name, no more.
+   */
+  if (sethostname(HOSTNAME, sizeof HOSTNAME - 1) < 0 && errno != EPERM && errno != ENOSYS)
     return fail(err, "sethostname");
   return make_network(net_fd, err);
 }
@@ -127,8 +131,25 @@ static int read_number(const char *path, long *number) {
   return 1;
 }
 
-static const char *mend_for(int errnum) {
+/* Who has chroot(2)ed may make no user namespace (user_namespaces(7)). It shows where the root is
+ * not that of a mount. */
+static bool in_chroot(void) {
+  struct statx st;
+  return statx(AT_FDCWD, "/", 0, STATX_BASIC_STATS, &st) == 0 &&
+         (st.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) &&
+         !(st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
+static const char *mend_for(const struct sbx_err *err) {
   long number;
+  int errnum = err->errnum;
+  /* Linux 5.12, user_namespaces(7): to map the id 0 of outside. */
+  if (errnum == EPERM && geteuid() == 0 && strstr(err->text, "uid_map"))
+    return "another user than root, or CAP_SETFCAP, which root needs to be mapped";
+  if (errnum == EPERM && in_chroot())
+    return "a root that was not changed by chroot(2), which rules user namespaces out: a "
+           "container, or "
+           "pivot_root(2)";
   if (read_number("/proc/sys/user/max_user_namespaces", &number) && number == 0)
     return "sysctl -w user.max_user_namespaces=10000";
   if (read_number("/proc/sys/kernel/unprivileged_userns_clone", &number) && number == 0)
@@ -137,26 +158,40 @@ static const char *mend_for(int errnum) {
     return "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or an AppArmor profile with "
            "userns for the launcher";
   if (errnum == ENOSYS || errnum == EINVAL)
-    return "a kernel of 5.12 or later with CONFIG_USER_NS";
+    return "a kernel of 5.2 or later with CONFIG_USER_NS";
+  if (errnum == EAGAIN || errnum == ENOMEM)
+    return "room for more processes: a limit of this user or this container (ulimit -u, pids.max)";
   return "in a container: a seccomp profile that lets unshare and mount through, and an unmasked "
          "/proc (docker run --security-opt seccomp=… --security-opt systempaths=unconfined)";
 }
 
-/* In a child of the child, as an init would. */
-static void __attribute__((noreturn)) rehearse_run(int report_fd) {
-  struct sbx_err err = {0};
-  char *dir = "/";
-  struct sbx_view view = {0};
-  struct sbx_mounts_options options = {.workdir = dir, .tmp_bytes = 1 << 16};
-  sbx_mounts_enter(&view, &options, &err);
-  sbx_write_full(report_fd, &err, sizeof err);
+struct rehearsal {
+  struct sbx_err err;
+  bool named; /* The host's name is out of sight. */
+};
+
+static void __attribute__((noreturn)) tell(int report_fd, const struct rehearsal *r) {
+  sbx_write_full(report_fd, r, sizeof *r);
   _exit(0);
 }
 
+/* In a child of the child, as an init would, with something granted. */
+static void __attribute__((noreturn)) rehearse_run(int report_fd) {
+  struct rehearsal r = {0};
+  struct utsname name;
+  char dir[] = "/", device[] = "/dev/null";
+  struct sbx_grant grant = {'d', device, device, false, true};
+  struct sbx_view view = {.grants = &grant, .n_grants = 1};
+  struct sbx_mounts_options options = {.workdir = dir, .tmp_bytes = 1 << 16};
+  sbx_mounts_enter(&view, &options, &r.err);
+  r.named = uname(&name) == 0 && strcmp(name.nodename, HOSTNAME) == 0;
+  tell(report_fd, &r);
+}
+
 static void __attribute__((noreturn)) rehearse(int report_fd) {
-  struct sbx_err err = {0};
+  struct rehearsal r = {0};
   int net_fd = -1;
-  if (sbx_namespaces_enter(&net_fd, &err) == 0) {
+  if (sbx_namespaces_enter(&net_fd, &r.err) == 0) {
     pid_t init = sbx_namespaces_fork();
     if (init == 0)
       rehearse_run(report_fd);
@@ -164,14 +199,13 @@ static void __attribute__((noreturn)) rehearse(int report_fd) {
       waitpid(init, NULL, 0);
       _exit(0);
     }
-    fail(&err, "clone: PID namespace");
+    fail(&r.err, "clone: PID namespace");
   }
-  sbx_write_full(report_fd, &err, sizeof err);
-  _exit(0);
+  tell(report_fd, &r);
 }
 
 void sbx_namespaces_probe(struct sbx_report *report) {
-  struct sbx_err err = {.errnum = EIO, .text = "the probe did not finish"};
+  struct rehearsal got, r = {.err = {.errnum = EIO, .text = "the probe did not finish"}};
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) < 0) {
     sbx_report_set(report, SBX_STATUS_UNAVAILABLE, "", "pipe2: %s", strerror(errno));
@@ -180,16 +214,21 @@ void sbx_namespaces_probe(struct sbx_report *report) {
   pid_t child = fork();
   if (child == 0)
     rehearse(ends[1]);
+  if (child < 0)
+    sbx_err_set(&r.err, SBX_STAGE_FORK, errno, "fork: %s", strerror(errno));
   sbx_fd_close(&ends[1]);
-  struct sbx_err got;
   if (child > 0 && sbx_read_full(ends[0], &got, sizeof got) == (ssize_t)sizeof got)
-    err = got;
+    r = got;
   sbx_fd_close(&ends[0]);
   while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
     ;
-  if (err.errnum == 0)
+  if (r.err.errnum != 0)
+    sbx_report_set(report, SBX_STATUS_UNAVAILABLE, mend_for(&r.err), "%.180s", r.err.text);
+  else if (!r.named)
+    sbx_report_set(
+        report, SBX_STATUS_PARTIAL, "a seccomp profile that lets sethostname through",
+        "user, PID, mount, IPC, UTS and network namespaces; but guests see the host's name");
+  else
     sbx_report_set(report, SBX_STATUS_ENFORCED, "",
                    "user, PID, mount, IPC, UTS and network namespaces");
-  else
-    sbx_report_set(report, SBX_STATUS_UNAVAILABLE, mend_for(err.errnum), "%.180s", err.text);
 }

@@ -44,15 +44,17 @@ static bool may_use(const struct sbx_grant *grant) {
 }
 
 /* Root in the host is not root in the guest. In a user namespace it is another id by itself; here
- * it becomes nobody, unless that would take away files that the guest is allowed to use: then it
- * stays the owner of its files, without any capability. */
+ * it becomes nobody, unless it may not, or that would take away files that the guest is allowed to
+ * use: then it stays the owner of its files, without any capability. */
 int sbx_guard_privileges_prepare(struct sbx_guard_run *run, struct sbx_err *err) {
   (void)err;
   if (geteuid() != 0 || (run->policy->use & SBX_USE_NAMESPACES))
     return 0;
-  bool can = true;
   setfsgid(NOBODY);
   setfsuid(NOBODY);
+  /* Both always return the id before, and change nothing without CAP_SETGID and CAP_SETUID, or
+   * where the id is not mapped. */
+  bool can = setfsgid((gid_t)-1) == (int)NOBODY && setfsuid((uid_t)-1) == (int)NOBODY;
   for (size_t i = 0; can && i < run->view.n_grants; i++)
     can = may_use(&run->view.grants[i]);
   can = can && syscall(SYS_faccessat2, AT_FDCWD, run->workdir, X_OK, AT_EACCESS) == 0;
@@ -63,8 +65,9 @@ int sbx_guard_privileges_prepare(struct sbx_guard_run *run, struct sbx_err *err)
 }
 
 static int become_nobody(struct sbx_err *err) {
-  if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
-      setresuid(NOBODY, NOBODY, NOBODY) < 0)
+  /* In a user namespace that may not set groups, none is as good. */
+  if ((setgroups(0, NULL) < 0 && getgroups(0, NULL) != 0) ||
+      setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0)
     return fail(err, "becoming nobody");
   /* Forgotten with the old ids, prctl(2). */
   if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,10 +28,15 @@
 /* Nothing listens there, and the broker is to know of it before the kernel does. */
 #define PORT 1
 
-/* As far as guards/privileges.c goes where the broker may be another user than its guest. */
+/* As far as guards/privileges.c goes where the broker may be another user than its guest. Root that
+ * may not become another stays who it is, without what capabilities it has. */
 static int become_guest(void) {
-  if (geteuid() == 0 && (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
-                         setresuid(NOBODY, NOBODY, NOBODY) < 0))
+  struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+  if (geteuid() == 0 &&
+      (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
+       setresuid(NOBODY, NOBODY, NOBODY) < 0) &&
+      (errno != EPERM || syscall(SYS_capset, &head, none) < 0))
     return -errno;
   /* As execve(2) leaves it. */
   return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0
@@ -91,6 +98,18 @@ static void broke(struct sbx_connections *c, int report_fd, struct sbx_err *err)
   }
 }
 
+static const char *mend_for(int errnum) {
+  if (errnum == EBUSY)
+    return "a container without a seccomp listener of its own";
+  if (errnum == EPERM && geteuid() == 0)
+    return "another user than root (docker run --user, USER in its file), whose guests keep its "
+           "id; or "
+           "CAP_SYS_PTRACE (--cap-add SYS_PTRACE)";
+  if (errnum == EPERM)
+    return "a machine that lets a process be read by its parent (kernel.yama.ptrace_scope below 2)";
+  return "a kernel of 5.14 or later";
+}
+
 static void probe_broker(struct sbx_report *report) {
   struct sbx_err err = {.errnum = EIO, .text = "the probe did not finish"};
   struct sbx_netrules *rules = NULL;
@@ -120,11 +139,7 @@ static void probe_broker(struct sbx_report *report) {
                    "TCP connections are judged one by one; UDP and unix sockets cannot be "
                    "(pidfd_getfd(2) is refused)");
   else
-    sbx_report_set(report, SBX_STATUS_UNAVAILABLE,
-                   err.errnum == EBUSY ? "a container without a seccomp listener of its own"
-                                       : "a kernel of 5.14 or later; in a container, one that lets "
-                                         "a process be read by its parent",
-                   "%.180s", err.text);
+    sbx_report_set(report, SBX_STATUS_UNAVAILABLE, mend_for(err.errnum), "%.180s", err.text);
 }
 
 int sbx_probe(void) {

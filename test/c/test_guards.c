@@ -449,6 +449,42 @@ static void check_preparation(void *arg) {
   rmdir(all);
 }
 
+static bool give_up(int cap) {
+  struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+  if (syscall(SYS_capget, &head, sets) < 0)
+    return false;
+  sets[0].effective &= ~(1u << cap);
+  sets[0].permitted &= ~(1u << cap);
+  return syscall(SYS_capset, &head, sets) == 0;
+}
+
+/* As in a container that has dropped all capabilities: it stays root, without any. */
+static void check_root_that_may_not(void *arg) {
+  struct fixture *f = arg;
+  char all[] = "/tmp/sbx-guards-all-XXXXXX";
+  if (!mkdtemp(all) || chmod(all, 0777) < 0)
+    child_ok(0, "making a directory");
+  struct sbx_grant grants[] = {{'w', all, all, true, true}};
+  f->run.view.grants = grants;
+  f->run.view.n_grants = 1;
+  f->run.workdir = "/";
+  bool root = getuid() == 0;
+  child_ok(!root || give_up(CAP_SETGID), "without CAP_SETGID");
+  sbx_guard_privileges_prepare(&f->run, &f->err);
+  child_ok(!f->run.change_ids, "it does not try to become nobody");
+  child_ok(!root || give_up(CAP_SETUID), "without CAP_SETUID");
+  sbx_guard_privileges_prepare(&f->run, &f->err);
+  child_ok(!f->run.change_ids, "nor then");
+  child_ok(sbx_guard_privileges(&f->run, &f->err) == 0, "and is confined (%s)", f->err.text);
+  FILE *in = fopen("/proc/self/status", "re");
+  char text[256];
+  child_ok(in && status_lines_good(in, text, sizeof text), "without capabilities (%s)", text);
+  if (in)
+    fclose(in);
+  rmdir(all);
+}
+
 static long session_keyring(void) {
   return syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0);
 }
@@ -535,6 +571,7 @@ static const struct {
     {"nobody", check_nobody, 0},
     {"keyring", check_keyring, 0},
     {"who to become", check_preparation, 0},
+    {"root that may not", check_root_that_may_not, 0},
 };
 
 static void all_cases(const char *who) {

@@ -7,13 +7,18 @@
 #include "domain.h"
 
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <sys/inotify.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 
+#include "../../src/core/compat.h"
 #include "../../src/guards/mounts.h"
 #include "../../src/guards/namespaces.h"
 
@@ -25,7 +30,8 @@ struct view_case {
 };
 
 static const struct view_case *current;
-static uid_t outside; /* who entered the namespaces */
+static bool old_kernel; /* Linux 5.11, which has no mount_setattr(2) */
+static uid_t outside;   /* who entered the namespaces */
 
 static int reads(const char *path) {
   char text[8] = "";
@@ -179,6 +185,49 @@ static void all_writable(void) {
   CHECK("and /proc", writes("/proc/self/comm"), EROFS);
 }
 
+/* tmpfs are mounted beneath both grants, one of them read-only (mount_beneath). */
+static void beneath(void) {
+  CHECK("what is mounted beneath is there", reads(at("in/sub2/made")), 0);
+  CHECK("and not written", writes(at("in/sub2/made")), EROFS);
+  CHECK("nor made", creates(at("in/sub2/new")), EROFS);
+  CHECK("also where its name has spaces", creates(at("in/a b\\/new")), EROFS);
+  CHECK("no device works there", opens(at("in/sub2/null"), O_RDONLY), EACCES);
+  CHECK("what may be written is", creates(at("out/sub/new")), 0);
+  CHECK("what was read-only stays so", creates(at("out/sub2/new")), EROFS);
+  CHECK("what was not to be executed stays so", executes(at("out/sub2/true")), EACCES);
+}
+
+static void mount_beneath(void) {
+  const char *const ro = "in/sub2", *const spaces = "in/a b\\", *const kept = "out/sub2";
+  int rc = unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+           mkdir(at(spaces), 0755) || mount("t", at(ro), "tmpfs", 0, NULL) ||
+           mount("t", at(spaces), "tmpfs", 0, NULL) ||
+           mount("t", at("out/sub"), "tmpfs", 0, NULL) || mount("t", at(kept), "tmpfs", 0, NULL);
+  if (rc == 0) {
+    make_file("in/sub2/made");
+    copy_true("out/sub2/true");
+    /* A device that works there, as long as nobody says that none does. */
+    make_file("in/sub2/null");
+    rc = mount("/dev/null", at("in/sub2/null"), NULL, MS_BIND, NULL) ||
+         mount(NULL, at(kept), NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOEXEC, NULL);
+  }
+  child_ok(rc == 0, "something is mounted beneath (%s)", strerror(errno));
+}
+
+/* As test/escape/native/without.c does. Whoever is in a user namespace may load it. */
+static void forget_mount_setattr(void) {
+  struct sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mount_setattr, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog program = {.len = sizeof code / sizeof *code, .filter = code};
+  child_ok(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0 &&
+               syscall(SYS_mount_setattr, -1, "", 0, NULL, 0) < 0 && errno == ENOSYS,
+           "this kernel has no mount_setattr");
+}
+
 /* The part of an init, in a PID namespace of its own. */
 static void as_init(void) {
   static char text[12][PATH_MAX];
@@ -216,6 +265,10 @@ static void in_namespaces(void *arg) {
   outside = getuid();
   int rc = sbx_namespaces_enter(&net_fd, &err);
   child_ok(rc == 0 && net_fd >= 0, "the namespaces are entered (%s)", err.text);
+  if (old_kernel)
+    forget_mount_setattr();
+  if (current->body == beneath)
+    mount_beneath();
   pid_t pid = rc == 0 ? sbx_namespaces_fork() : -1;
   if (pid == 0)
     as_init();
@@ -333,7 +386,25 @@ static struct view_case cases[] = {
      {.grants = {"w/"}, .deny = {"other"}},
      {.workdir = "/", .all_files = true},
      all_writable},
+    {"mounts beneath", {.grants = {"rin", "wout"}}, {.workdir = "/"}, beneath},
 };
+
+static void every_view(void) {
+  char name[64];
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    fresh();
+    clear("outdir");
+    clear("other");
+    clear("link");
+    make_side("outdir");
+    make_side("other");
+    if (symlink("in", at("link")) < 0)
+      abort();
+    current = &cases[i];
+    snprintf(name, sizeof name, "%s, %s%s", who, cases[i].name, old_kernel ? ", Linux 5.11" : "");
+    in_child(name, in_namespaces, NULL);
+  }
+}
 
 static void every_case(void) {
   char name[64];
@@ -352,19 +423,10 @@ static void every_case(void) {
 #else
   cases[0].domain.grants[7] = "x/lib64/ld-linux-x86-64.so.2";
 #endif
-  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    fresh();
-    clear("outdir");
-    clear("other");
-    clear("link");
-    make_side("outdir");
-    make_side("other");
-    if (symlink("in", at("link")) < 0)
-      abort();
-    current = &cases[i];
-    snprintf(name, sizeof name, "%s, %s", who, cases[i].name);
-    in_child(name, in_namespaces, NULL);
-  }
+  every_view();
+  old_kernel = true;
+  every_view();
+  old_kernel = false;
   snprintf(name, sizeof name, "%s, network", who);
   in_child(name, empty_network, NULL);
   snprintf(name, sizeof name, "%s, helper killed", who);

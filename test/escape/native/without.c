@@ -6,9 +6,12 @@
  *   bare         both
  *   no-getfd     pidfd_getfd(2) is refused, as in a container without CAP_SYS_PTRACE: EPERM
  *   no-landlock-getfd  that, and no Landlock
+ *   no-mount-setattr  Linux 5.11, which lacks that call: ENOSYS
+ *   no-sethostname  podman's profile, which refuses that call alone: EPERM
  *   no-listener  filters that ask a supervisor cannot be loaded, as below another one: EBUSY */
 #include <errno.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -35,8 +38,8 @@
 #define SYS_clone3 435
 #endif
 
-#ifndef SYS_pidfd_getfd
-#define SYS_pidfd_getfd 438
+#ifndef SYS_mount_setattr
+#define SYS_mount_setattr 442
 #endif
 
 #if defined(__x86_64__)
@@ -81,10 +84,13 @@ static struct sock_filter no_landlock[] = {
     ALLOW,
 };
 
-static struct sock_filter no_getfd[] = {
-    LOAD(arch), IF_NOT(JEQ, ARCH, 3), LOAD(nr), IF_NOT(JEQ, SYS_pidfd_getfd, 1), ANSWER(EPERM),
-    ALLOW,
-};
+/* One system call, whatever its arguments. */
+#define REFUSES(call, errnum)                                                                      \
+  { LOAD(arch), IF_NOT(JEQ, ARCH, 3), LOAD(nr), IF_NOT(JEQ, call, 1), ANSWER(errnum), ALLOW }
+
+static struct sock_filter no_getfd[] = REFUSES(SYS_pidfd_getfd, EPERM);
+static struct sock_filter no_mount_setattr[] = REFUSES(SYS_mount_setattr, ENOSYS);
+static struct sock_filter no_sethostname[] = REFUSES(SYS_sethostname, EPERM);
 
 static struct sock_filter no_listener[] = {
     LOAD(arch),    IF_NOT(JEQ, ARCH, 5),
@@ -98,29 +104,46 @@ static bool load(struct sock_filter *code, size_t bytes) {
   return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
 }
 
+#define FILTER(of) of, sizeof(of)
+
+static const struct variant {
+  const char *name;
+  struct {
+    struct sock_filter *code;
+    size_t bytes;
+  } lacks[3];
+} variants[] = {
+    {"no-userns", {{FILTER(no_namespaces)}, {FILTER(no_time)}}},
+    {"no-landlock", {{FILTER(no_landlock)}}},
+    {"bare", {{FILTER(no_namespaces)}, {FILTER(no_time)}, {FILTER(no_landlock)}}},
+    {"no-getfd", {{FILTER(no_getfd)}}},
+    {"no-landlock-getfd", {{FILTER(no_landlock)}, {FILTER(no_getfd)}}},
+    {"no-mount-setattr", {{FILTER(no_mount_setattr)}}},
+    {"no-sethostname", {{FILTER(no_sethostname)}}},
+    {"no-listener", {{FILTER(no_listener)}}},
+};
+
+static const struct variant *find(const char *name) {
+  for (size_t i = 0; name && i < sizeof(variants) / sizeof(*variants); i++)
+    if (strcmp(variants[i].name, name) == 0)
+      return &variants[i];
+  return NULL;
+}
+
 int main(int argc, char **argv) {
-  bool bare = argc > 2 && strcmp(argv[1], "bare") == 0;
-  bool userns = bare || (argc > 2 && strcmp(argv[1], "no-userns") == 0);
-  bool neither = argc > 2 && strcmp(argv[1], "no-landlock-getfd") == 0;
-  bool landlock = bare || neither || (argc > 2 && strcmp(argv[1], "no-landlock") == 0);
-  bool listener = argc > 2 && strcmp(argv[1], "no-listener") == 0;
-  bool getfd = neither || (argc > 2 && strcmp(argv[1], "no-getfd") == 0);
-  if (!userns && !landlock && !listener && !getfd) {
-    fprintf(stderr,
-            "usage: without no-userns|no-landlock|bare|no-getfd|no-landlock-getfd|no-listener "
-            "COMMAND...\n");
+  const struct variant *variant = argc > 2 ? find(argv[1]) : NULL;
+  if (!variant) {
+    fprintf(stderr, "usage: without VARIANT COMMAND...\n");
     return 64;
   }
-  /* Root needs it not, and would lose set-user-id programs by it. */
-  if (geteuid() != 0)
+  /* Root with its capabilities needs it not, and would lose set-user-id programs by it. */
+  if (geteuid() != 0 || prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN) != 1)
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  if ((userns && !(load(no_namespaces, sizeof(no_namespaces)) && load(no_time, sizeof(no_time)))) ||
-      (landlock && !load(no_landlock, sizeof(no_landlock))) ||
-      (getfd && !load(no_getfd, sizeof(no_getfd))) ||
-      (listener && !load(no_listener, sizeof(no_listener)))) {
-    perror("without: seccomp");
-    return 70;
-  }
+  for (size_t i = 0; i < 3 && variant->lacks[i].code; i++)
+    if (!load(variant->lacks[i].code, variant->lacks[i].bytes)) {
+      perror("without: seccomp");
+      return 70;
+    }
   execvp(argv[2], argv + 2);
   perror(argv[2]);
   return 71;
