@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { invalid } from './errors.js';
+import { Budget, listEntries } from './foreign.js';
 
 /** V8's threads, sessions and what a debugger looks at take room beside that of the handler. */
 const INSPECTOR_MB = 64;
@@ -12,6 +13,8 @@ const INSPECTOR_MB = 64;
 const SNAPSHOT_FACTOR = 5;
 const SNAPSHOT_MB = 256;
 const MAX_LISTED = 64;
+/** Of the directory that guests write to. */
+const MOST = { directories: 1, entries: 10_000 };
 const SNAPSHOT = /^Heap\.[\w.]+\.heapsnapshot$/;
 
 /**
@@ -58,9 +61,9 @@ export function refuseDebug({ debugLevel: level, outdir }, config, subprocess) {
 /**
  * @param {import('./request.js').Request} request
  * @param {Readonly<import('./config.js').Config>} config
- * @returns {Plan | undefined} undefined: nothing is asked for
+ * @returns {Promise<Plan | undefined>} undefined: nothing is asked for
  */
-export function planDebug({ debug, debugLevel: level, outdir }, config) {
+export async function planDebug({ debug, debugLevel: level, outdir }, config) {
   if (!debug || (level === undefined && outdir === undefined)) return undefined;
   const { memoryMb } = config.execution;
   const flags =
@@ -71,7 +74,7 @@ export function planDebug({ debug, debugLevel: level, outdir }, config) {
     tag: randomBytes(6).toString('hex'),
     flags,
     extraMb: level === 'profile' ? SNAPSHOT_MB + (SNAPSHOT_FACTOR - 1) * memoryMb : INSPECTOR_MB,
-    before: new Set(level === 'profile' ? snapshotsIn(String(outdir)) : []),
+    before: new Set(level === 'profile' ? await snapshotsIn(String(outdir)) : []),
   };
 }
 
@@ -85,30 +88,33 @@ export function debugRequest({ level, outdir, tag }) {
  * they are called, is the guest's word.
  *
  * @param {Plan} plan
- * @returns {string[]}
+ * @returns {Promise<string[]>}
  */
-export function debugFiles({ level, outdir, tag, before }) {
+export async function debugFiles({ level, outdir, tag, before }) {
   if (outdir === undefined) return [];
-  const own = [`profile-${tag}.cpuprofile`, `report-${tag}.json`].filter((name) =>
-    isFile(path.join(outdir, name)),
-  );
+  const names = [`profile-${tag}.cpuprofile`, `report-${tag}.json`];
   const snapshots =
-    level === 'profile' ? snapshotsIn(outdir).filter((name) => !before.has(name)) : [];
-  return [...own, ...snapshots].slice(0, MAX_LISTED).map((name) => path.join(outdir, name));
+    level === 'profile' ? (await snapshotsIn(outdir)).filter((name) => !before.has(name)) : [];
+  const files = [...names, ...snapshots.slice(0, MAX_LISTED)].map((name) =>
+    path.join(outdir, name),
+  );
+  const there = await Promise.all(files.map(isFile));
+  return files.filter((_, i) => there[i]).slice(0, MAX_LISTED);
 }
 
 /** @param {string} dir */
-function snapshotsIn(dir) {
-  try {
-    return fs
-      .readdirSync(dir)
-      .filter((name) => SNAPSHOT.test(name) && isFile(path.join(dir, name)));
-  } catch {
-    return [];
-  }
+async function snapshotsIn(dir) {
+  const { entries } = await listEntries(dir, new Budget(MOST));
+  return entries
+    .filter((entry) => entry.isFile() && SNAPSHOT.test(entry.name))
+    .map(({ name }) => name);
 }
 
-/** No link, wherever it leads. @param {string} file */
-function isFile(file) {
-  return fs.lstatSync(file, { throwIfNoEntry: false })?.isFile() ?? false;
+/** No link, wherever it leads. @param {string} file @returns {Promise<boolean>} */
+async function isFile(file) {
+  try {
+    return (await fs.promises.lstat(file)).isFile();
+  } catch {
+    return false;
+  }
 }

@@ -24,6 +24,7 @@ const WRITING =
  * @property {readonly string[]} grants letters and paths, of the policy and of the run
  * @property {readonly string[]} deny absolute paths
  * @property {string} workdir
+ * @property {readonly import('./links.js').Unfollowed[]} [unfollowed] links that were not followed
  * @property {boolean} ownTmp it has a `/tmp` of its own, around what is granted in that directory
  * @property {ReadonlyMap<string, string>} [calls] host functions it was refused, and the capability
  * @property {any} [network] what was tried, as init and the addon tell
@@ -33,10 +34,11 @@ const WRITING =
 /**
  * @param {Record<string, unknown>} details of the error, as the guest tells them
  * @param {Run} run
+ * @param {string} [message] of the error
  * @returns {{ key: string, why: string } | undefined} the key that would allow it; undefined when it
  *   was no guard
  */
-export function explainDenial(details, run) {
+export function explainDenial(details, run, message = '') {
   const { syscall } = details;
   const code = codeOf(details);
   // Of the run's own record: any handler can make an error with that code.
@@ -46,6 +48,8 @@ export function explainDenial(details, run) {
       key: 'permissions.capabilities',
       why: `'${refused[1]}' is not among the capabilities of the run`,
     };
+  if (code === 'MODULE_NOT_FOUND' || code === 'ERR_MODULE_NOT_FOUND')
+    return explainImport(message, run);
   if (typeof code !== 'string' || typeof syscall !== 'string') return undefined;
   if (syscall.startsWith('spawn')) return explainSpawn(code, details, run);
   if (/^(?:connect|send|bind|listen|getaddrinfo|socket|query\w*)$/.test(syscall))
@@ -59,6 +63,21 @@ export function explainDenial(details, run) {
 function codeOf({ code, errno }) {
   const refused = [...REFUSED].find((name) => errno === -ERRNO[name]);
   return refused ?? code;
+}
+
+/** @param {string} message @param {Run} run */
+function explainImport(message, { unfollowed = [] }) {
+  const [, asked] = /^Cannot find (?:module|package) '([^']{1,4096})'/.exec(message) ?? [];
+  const link = unfollowed.find(({ name }) => asked === name || asked?.startsWith(`${name}/`));
+  return link && { key: 'permissions.filesystem.allow', why: notFollowed(link) };
+}
+
+/** @param {import('./links.js').Unfollowed} link */
+function notFollowed({ link, real }) {
+  return (
+    `${link} leads to ${real}, which is neither in the handler's workspace nor in a node_modules, ` +
+    'so the link was not followed'
+  );
 }
 
 /** @param {string} code @param {Record<string, unknown>} details @param {Run} run */
@@ -141,11 +160,13 @@ function explainFile(code, syscall, details, run) {
     if (deny.some((denied) => isWithin(file, denied)))
       return { key: 'permissions.filesystem.deny', why: `${file} is denied` };
     const access = accessTo(file, run);
-    if (access === 'none' && (REFUSED.has(code) || HIDDEN.has(code)))
+    if (access === 'none' && (REFUSED.has(code) || HIDDEN.has(code))) {
+      const link = run.unfollowed?.find(({ real }) => isWithin(file, real));
       return {
         key: 'permissions.filesystem.allow',
-        why: `${file} is not among what the run may see`,
+        why: link ? notFollowed(link) : `${file} is not among what the run may see`,
       };
+    }
     if (access === 'read' && (code === 'EROFS' || (REFUSED.has(code) && WRITING.test(syscall))))
       return permissions.filesystem.readOnly
         ? { key: 'permissions.filesystem.readOnly', why: `${file} may be read only` }

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: MIT
-// Follows the symbolic links that package managers make in node_modules (npm link, workspaces, pnpm's
-// stores) to the packages that they stand for, and remembers what the answer rests on.
+// Follows the symbolic links that package managers make in node_modules (workspaces, pnpm's stores) to the
+// packages that they stand for, and remembers what the answer rests on. Whoever wrote the package may be
+// hostile: where a link leads is checked before anything there is looked at, and nothing waits.
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { loadBinding } from './binding.js';
+import { Budget, listEntries, readText, realPath } from './foreign.js';
+import { compareStamps, isThere, modifiedMs, pathsOf, takeStamps } from './stamps.js';
 
 /** Of links that lead out of what is granted; with more than that, the rest is not to be seen. */
 const MAX_LINKS = 5_000;
-/** Of directories read, for the whole answer. */
-const MAX_DIRECTORIES = 20_000;
+/** For the whole answer. */
+const MOST = { directories: 5_000, entries: 200_000 };
+const MAX_DESCRIPTION = 2 ** 20;
+/** Of links that were not followed, to say so when an import fails. */
+const MAX_UNFOLLOWED = 100;
 /**
  * A directory that changed so shortly before it was read may change again without its time showing
  * it: file systems count in ticks of the kernel's clock, or in seconds.
@@ -23,19 +28,8 @@ const SHARED_DIRECTORIES = new Set(
    /usr/local/lib /usr/local/share /usr/sbin /usr/share /usr/src /var /var/cache /var/lib /var/log
    /var/opt /var/run /var/tmp /workspace /Users`.split(/\s+/),
 );
-
-/**
- * Whether a directory holds so much besides one package that it is never granted as one.
- *
- * @param {string} dir real
- */
-export function isBroad(dir) {
-  if (SHARED_DIRECTORIES.has(dir) || path.dirname(dir) === '/home') return true;
-  return [homeDirectory(), os.tmpdir()].some((place) => {
-    const at = realOrNull(place);
-    return at !== null && isWithin(at, dir);
-  });
-}
+/** Where a container has the one project that it is for. */
+const ONE_PROJECT = '/workspace';
 
 /** A user that has no entry in /etc/passwd, and no HOME, has no home. */
 function homeDirectory() {
@@ -60,6 +54,15 @@ export function realOrNull(file) {
   }
 }
 
+/** @param {(string | null)[]} paths @returns {string[]} */
+const known = (paths) => paths.filter((at) => at !== null);
+
+/**
+ * A link that stands for a package and was not followed.
+ *
+ * @typedef {{ name: string, link: string, real: string }} Unfollowed
+ */
+
 export class Links {
   /** Where everything beneath is granted. @type {Set<string>} */
   #granted = new Set();
@@ -69,23 +72,49 @@ export class Links {
   #pending = [];
   /** @type {Set<string>} */
   #seen = new Set();
-  /** What was looked at, and its stamp. @type {Map<string, Uint8Array>} */
+  /** What was looked at, and its stamp. @type {Map<string, Buffer>} */
   #watched = new Map();
   #links = 0;
-  #directories = 0;
+  #budget = new Budget(MOST);
   #pluginRoot;
   /** @type {readonly string[]} */
   #guests;
-  /** What has pluginRoot as one of several packages. @type {string | null | undefined} */
-  #workspace;
+  /** The home and temporary directories. @type {readonly string[]} */
+  #homes;
+  /** Where links may lead: the root of the handler's workspace. @type {string | null} */
+  #workspace = null;
+  /** @type {Unfollowed[]} */
+  #unfollowed = [];
 
   /**
    * @param {string | null} pluginRoot real; the links beneath it are its author's
+   * @param {readonly string[]} guests absolute paths that guests may change, and where they lead
+   * @param {readonly string[]} homes real
+   */
+  constructor(pluginRoot, guests, homes) {
+    this.#pluginRoot = pluginRoot;
+    this.#guests = guests;
+    this.#homes = homes;
+  }
+
+  /**
+   * @param {string | null} pluginRoot real
    * @param {readonly string[]} guests absolute paths that guests may change
    */
-  constructor(pluginRoot, guests) {
-    this.#pluginRoot = pluginRoot;
-    this.#guests = guests.flatMap((dir) => [dir, realOrNull(dir) ?? dir]);
+  static async create(pluginRoot, guests) {
+    const real = await Promise.all(guests.map(realPath));
+    const homes = await Promise.all([homeDirectory(), os.tmpdir()].map(realPath));
+    return new Links(pluginRoot, [...guests, ...known(real)], known(homes));
+  }
+
+  /**
+   * Whether a directory holds so much besides one package that it is never granted as one.
+   *
+   * @param {string} dir real
+   */
+  isBroad(dir) {
+    if (SHARED_DIRECTORIES.has(dir) || path.dirname(dir) === '/home') return true;
+    return this.#homes.some((home) => isWithin(home, dir));
   }
 
   /**
@@ -118,13 +147,29 @@ export class Links {
    *
    * @param {string} dir real
    * @param {string} top real
-   * @returns {string | null}
+   * @returns {Promise<string | null>}
    */
-  packageOf(dir, top) {
+  async packageOf(dir, top) {
+    const dirs = [];
     for (let at = dir; ; at = path.dirname(at)) {
-      if (this.#watch(path.join(at, 'package.json'))) return at;
-      if (at === top || at === '/' || isInstalled(at)) return null;
+      dirs.push(at);
+      if (at === top || at === '/' || isInstalled(at)) break;
     }
+    return this.#firstWith(dirs, 'package.json');
+  }
+
+  /**
+   * @param {string[]} dirs
+   * @param {string} name
+   * @returns {Promise<string | null>}
+   */
+  async #firstWith(dirs, name) {
+    const stamps = await takeStamps(dirs.map((at) => path.join(at, name)));
+    for (const [i, stamp] of stamps.entries()) {
+      this.#keep(path.join(dirs[i], name), stamp);
+      if (isThere(stamp)) return dirs[i];
+    }
+    return null;
   }
 
   /**
@@ -134,18 +179,18 @@ export class Links {
    *
    * @param {string} dir real
    */
-  grantDescription(dir) {
-    const home = this.packageOf(dir, '/');
+  async grantDescription(dir) {
+    const home = await this.packageOf(dir, '/');
     if (home === null) return;
     const file = path.join(home, 'package.json');
     // In a directory that belongs to many, somebody else may have put a link there.
-    if (!this.isGuests(file) && realOrNull(file) === file) this.grant(file);
+    if (!this.isGuests(file) && (await realPath(file)) === file) this.grant(file);
   }
 
   /** @param {string} dir real, and no broad one */
-  addPackage(dir) {
+  async addPackage(dir) {
     this.grant(dir);
-    this.addModulesAbove(dir);
+    await this.addModulesAbove(dir);
   }
 
   /**
@@ -153,19 +198,25 @@ export class Links {
    *
    * @param {string} dir real
    */
-  addModulesAbove(dir) {
+  async addModulesAbove(dir) {
+    /** @type {string[]} */
+    const places = [];
     for (let at = dir; ; at = path.dirname(at)) {
-      if (path.basename(at) !== 'node_modules') this.#addModules(path.join(at, 'node_modules'));
-      if (at === '/') return;
+      const place = path.join(at, 'node_modules');
+      if (path.basename(at) !== 'node_modules' && !this.#seen.has(place)) places.push(place);
+      if (at === '/') break;
+    }
+    const stamps = await takeStamps(places);
+    for (const [i, place] of places.entries()) {
+      this.#seen.add(place);
+      this.#keep(place, stamps[i]);
+      if (isThere(stamps[i])) await this.#addModules(place);
     }
   }
 
-  /** @param {string} dir */
-  #addModules(dir) {
-    if (this.#seen.has(dir)) return;
-    this.#seen.add(dir);
-    if (!this.#watch(dir)) return;
-    const real = realDirectory(dir);
+  /** @param {string} dir that exists */
+  async #addModules(dir) {
+    const real = await realDirectory(dir);
     if (real === null) return;
     if (real !== dir) {
       // A node_modules that is itself a link. A plugin's author may have made it.
@@ -177,182 +228,175 @@ export class Links {
     this.#pending.push(real);
   }
 
-  /** Looks at the entries of every node_modules, and of those that this leads to. */
-  follow() {
+  /**
+   * Looks at the entries of every node_modules, and of those that this leads to.
+   *
+   * @param {string} home real: the directory of the handler's package
+   */
+  async follow(home) {
+    const root = this.#pluginRoot;
+    // A plugin does not say itself what it is a part of.
+    const from = root !== null && isWithin(home, root) ? path.dirname(root) : home;
+    this.#workspace = await this.#findWorkspace(from);
     for (let dir = this.#pending.pop(); dir !== undefined; dir = this.#pending.pop()) {
       const before = this.#links;
-      this.#readModules(dir);
+      await this.#readModules(dir);
       // Links of pnpm's store lead out of it only to what a workspace has of its own.
       const isWorkspace =
-        this.#links > before || this.#watch(path.join(dir, '../pnpm-workspace.yaml'));
-      if (isWorkspace) this.#readStore(path.join(dir, '.pnpm'));
+        this.#links > before || (await this.#watch(path.join(dir, '../pnpm-workspace.yaml')));
+      if (isWorkspace) await this.#readStore(path.join(dir, '.pnpm'));
     }
   }
 
   /** @param {string} dir a node_modules */
-  #readModules(dir) {
-    for (const entry of this.#read(dir)) {
+  async #readModules(dir) {
+    for (const entry of await this.#read(dir)) {
       const at = path.join(dir, entry.name);
-      if (entry.isSymbolicLink()) this.#followLink(at, entry.name);
+      if (entry.isSymbolicLink()) await this.#followLink(at, entry.name);
       else if (entry.name.startsWith('@')) {
-        for (const scoped of this.#read(at)) {
+        for (const scoped of await this.#read(at)) {
           if (!scoped.isSymbolicLink()) continue;
-          this.#followLink(path.join(at, scoped.name), `${entry.name}/${scoped.name}`);
+          await this.#followLink(path.join(at, scoped.name), `${entry.name}/${scoped.name}`);
         }
       }
     }
   }
 
   /** @param {string} store */
-  #readStore(store) {
-    for (const entry of this.#read(store, { watch: false })) {
+  async #readStore(store) {
+    for (const entry of await this.#read(store, { watch: false })) {
       if (entry.isDirectory() && entry.name !== 'node_modules') {
-        this.#readModules(path.join(store, entry.name, 'node_modules'));
+        await this.#readModules(path.join(store, entry.name, 'node_modules'));
       }
     }
   }
 
   /**
    * @param {string} dir
-   * @returns {fs.Dirent[]} none where it cannot be read
+   * @returns {Promise<fs.Dirent[]>} none where it cannot be read
    */
-  #read(dir, { watch = !isStored(dir) } = {}) {
-    if (++this.#directories > MAX_DIRECTORIES) return [];
-    if (watch) this.#watch(dir);
-    try {
-      return fs.readdirSync(dir, { withFileTypes: true });
-    } catch {
-      return [];
-    }
+  async #read(dir, { watch = !isStored(dir) } = {}) {
+    if (watch) await this.#watch(dir);
+    return (await listEntries(dir, this.#budget)).entries;
   }
 
   /**
    * @param {string} link
    * @param {string} name of the package, by the link's own
    */
-  #followLink(link, name) {
+  async #followLink(link, name) {
     if (this.isGuests(link)) return;
     /** @type {string} */
     let next;
-    /** @type {string} */
-    let real;
     try {
-      next = path.resolve(path.dirname(link), fs.readlinkSync(link));
-      if (this.#covers(next)) return;
-      real = fs.realpathSync.native(next);
+      next = path.resolve(path.dirname(link), await fs.promises.readlink(link));
     } catch {
       return;
     }
-    if (this.#covers(real) || ++this.#links > MAX_LINKS) return;
-    if (!this.#isPackage(link, name, real)) return;
+    if (this.#covers(next)) return;
+    const real = await realPath(next);
+    if (real === null || this.#covers(real) || ++this.#links > MAX_LINKS) return;
+    if (!this.#mayLead(link, real)) {
+      if (this.#unfollowed.length < MAX_UNFOLLOWED) this.#unfollowed.push({ name, link, real });
+      return;
+    }
+    if (!(await this.#isPackage(name, real))) return;
     // On the way to the package there may be more links.
     if (next !== real) this.grant(next);
-    this.addPackage(real);
+    await this.addPackage(real);
   }
 
   /**
-   * Whether a link stands for a package, and may. A plugin can come with a node_modules of its own
-   * making, that links to what its author wants to read.
+   * Whether a link may lead there: within the handler's workspace, or to what a package manager has
+   * installed. A package can come with a node_modules of its own making, that links to what its author
+   * wants to read.
    *
    * @param {string} link
-   * @param {string} name
-   * @param {string} real where it leads
+   * @param {string} real
    */
-  #isPackage(link, name, real) {
-    if (isBroad(real) || isWithin(link, real)) return false;
+  #mayLead(link, real) {
+    if (this.isBroad(real) || isWithin(link, real) || this.isGuests(real)) return false;
+    return isInstalled(real) || (this.#workspace !== null && isWithin(real, this.#workspace));
+  }
+
+  /**
+   * Whether a link stands for the package there.
+   *
+   * @param {string} name
+   * @param {string} real where the link leads, and may
+   */
+  async #isPackage(name, real) {
     const description = path.join(real, 'package.json');
-    if (!this.#watch(description)) return false;
+    if (!(await this.#watch(description))) return false;
     // Stores hold what comes from registries, and by an alias, too.
-    if (isInstalled(real)) return true;
-    if (readName(description) !== name) return false;
-    const root = this.#pluginRoot;
-    if (root === null || !isWithin(link, root) || isWithin(real, root)) return true;
-    const workspace = (this.#workspace ??= this.#findWorkspace(path.dirname(root)));
-    return workspace !== null && isWithin(real, workspace);
+    return isInstalled(real) || (await readDescription(description))?.name === name;
   }
 
   /**
    * The nearest directory upwards that is the root of a workspace.
    *
    * @param {string} dir real
-   * @returns {string | null}
+   * @returns {Promise<string | null>}
    */
-  #findWorkspace(dir) {
+  async #findWorkspace(dir) {
     for (let at = dir; ; at = path.dirname(at)) {
-      if (this.#watch(path.join(at, 'pnpm-workspace.yaml'))) return at;
-      const description = path.join(at, 'package.json');
-      if (this.#watch(description) && readJson(description)?.workspaces) return at;
+      if (await this.#isWorkspace(at)) return at;
       if (at === '/') return null;
     }
+  }
+
+  /** @param {string} at */
+  async #isWorkspace(at) {
+    if (this.isGuests(at) || (this.isBroad(at) && at !== ONE_PROJECT)) return false;
+    if (await this.#watch(path.join(at, 'pnpm-workspace.yaml'))) return true;
+    const file = path.join(at, 'package.json');
+    return (await this.#watch(file)) && Boolean((await readDescription(file))?.workspaces);
   }
 
   /**
    * Remembers a path as it is now.
    *
    * @param {string} at
-   * @returns {boolean} whether it exists
+   * @returns {Promise<boolean>} whether it exists
    */
-  #watch(at) {
-    const stamp = new Uint8Array(STAMP);
-    compareStamps(nameOf(at), stamp);
+  async #watch(at) {
+    const [stamp] = await takeStamps([at]);
+    this.#keep(at, stamp);
+    return isThere(stamp);
+  }
+
+  /** @param {string} at @param {Buffer} stamp */
+  #keep(at, stamp) {
     if (!isStored(at) && !this.#watched.has(at)) this.#watched.set(at, stamp);
-    return stamp[STAMP_KNOWN] === 1;
   }
 
-  /** @returns {{ grants: readonly string[], isFresh: () => boolean }} */
+  /** @returns {{ grants: readonly string[], unfollowed: readonly Unfollowed[], isFresh: () => boolean }} */
   result() {
-    const paths = Buffer.concat([...this.#watched.keys()].map(nameOf));
+    const paths = pathsOf([...this.#watched.keys()]);
     const stamps = Buffer.concat([...this.#watched.values()]);
-    const settledBefore = (Date.now() - SETTLED_MS) / 1000;
-    let fresh = true;
-    for (let at = 0; at < stamps.length; at += STAMP)
-      fresh &&= Number(stamps.readBigInt64LE(at + STAMP_SECONDS)) < settledBefore;
+    const settledBefore = Date.now() - SETTLED_MS;
+    let fresh = [...this.#watched.values()].every((stamp) => modifiedMs(stamp) < settledBefore);
     const isFresh = () => (fresh = fresh && compareStamps(paths, stamps));
-    return { grants: Object.freeze(this.#grants), isFresh };
+    return { grants: Object.freeze(this.#grants), unfollowed: this.#unfollowed, isFresh };
   }
 }
 
-/** Of src/addon/stamps.c: its size, and what is where. */
-const STAMP = 32;
-const STAMP_SECONDS = 16;
-const STAMP_KNOWN = 28;
-
-/** @param {string} at */
-const nameOf = (at) => Buffer.from(`${at}\0`);
-
-/**
- * Whether all paths are as their stamps say, which changes with the entries of a directory. Before
- * each run: that is one call, for some thirty paths.
- *
- * @param {Uint8Array} paths
- * @param {Uint8Array} stamps become those of now
- * @returns {boolean}
- */
-function compareStamps(paths, stamps) {
-  return loadBinding().binding?.addon.stampFiles({ paths, stamps });
-}
-
-/** @param {string} dir @returns {string | null} */
-function realDirectory(dir) {
+/** @param {string} dir @returns {Promise<string | null>} */
+async function realDirectory(dir) {
   try {
-    return fs.statSync(dir).isDirectory() ? fs.realpathSync.native(dir) : null;
+    return (await fs.promises.stat(dir)).isDirectory() ? await realPath(dir) : null;
   } catch {
     return null;
   }
 }
 
-/** @param {string} file @returns {any} */
-function readJson(file) {
+/** @param {string} file a package.json @returns {Promise<any>} */
+async function readDescription(file) {
   try {
-    return JSON.parse(fs.readFileSync(file, 'utf8'));
+    return JSON.parse((await readText(file, MAX_DESCRIPTION)) ?? '');
   } catch {
     return undefined;
   }
-}
-
-/** @param {string} file */
-function readName(file) {
-  return readJson(file)?.name;
 }
 
 /**

@@ -9,6 +9,8 @@ import guestLog from './guest/log.cjs';
 /** @typedef {(entry: LogEntry, requestId: string) => void} Destination */
 
 export const LEVELS = /** @type {const} */ (['debug', 'info', 'warn', 'error']);
+/** Lines that are remembered for a run that crashes. */
+const MAX_NEWEST = 64;
 /** Fields deeper than this are a stack overflow for somebody. */
 const MAX_DEPTH = 8;
 
@@ -173,8 +175,25 @@ export class Logs {
     return this.#format !== 'text' || this.live;
   }
 
+  /** The newest rows that nobody but `tell` was given. @type {Row[]} */
+  #newest = [];
+
+  /**
+   * The newest lines, without levels and fields.
+   *
+   * @param {Row[] | string[] | undefined} lines of the outcome
+   * @returns {string[]}
+   */
+  newest(lines) {
+    const rows = lines?.length ? lines.slice(-MAX_NEWEST) : this.#newest;
+    return rows.map((row) => (typeof row === 'string' ? row : toEntry(row).message));
+  }
+
   /** @param {Row[]} rows that have come just now */
   tell(rows) {
+    this.#newest = (rows.length < MAX_NEWEST ? [...this.#newest, ...rows] : rows).slice(
+      -MAX_NEWEST,
+    );
     for (const row of rows) {
       const entry = toEntry(row);
       this.#destination?.(entry, this.#requestId);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // From what the addon reports of a run (`Outcome` in src/README.md) to what the caller gets. What the
 // guest sent is hostile: it chooses among the codes that are a guest's to choose, and nothing else.
+import { ranOutOfMemory, signalDetails } from './crash.js';
 import { explainDenial } from './denials.js';
 import { describe, failure, invalid } from './errors.js';
 import guestText from './guest/text.cjs';
@@ -14,6 +15,7 @@ import { deserialize } from './serialize.js';
  * @property {SandboxError} [ending] why the host asked the run to end, if it did
  * @property {(why: SandboxError) => void} [end] ends it
  * @property {() => import('./denials.js').Run} [allowed] what the guest may do
+ * @property {() => readonly string[]} [printed] its newest lines
  * @property {import('./session.js').Session} [session] what was said while it ran
  * @property {import('./guest/pieces.cjs').Joiner} [joiner] of the pieces of a large result
  * @property {unknown[]} [chunks] of a result that came in pieces, where it is put together
@@ -31,9 +33,6 @@ const GUEST_CODES = new Set([
   'RESULT_NOT_SERIALIZABLE',
   'MEMORY_LIMIT',
 ]);
-
-/** What V8 and libc end a process by when an allocation fails. */
-const OUT_OF_MEMORY_SIGNALS = new Set(['SIGABRT', 'SIGTRAP', 'SIGILL', 'SIGSEGV', 'SIGBUS']);
 
 /**
  * @param {any} outcome
@@ -69,7 +68,8 @@ export function unreadable(cause) {
  * @param {Run} run
  * @returns {SandboxError | undefined}
  */
-function findFailure(outcome, { config, ending, allowed, session, fork }) {
+function findFailure(outcome, run) {
+  const { config, ending, allowed, printed, session, fork } = run;
   const { kind, reason, result, error, tooLarge, overflow, protocolError } = outcome;
   if (kind === 'setup') return notStarted(outcome, config);
   if (kind === 'launcher-lost') return ending ?? crashed('its launcher ended');
@@ -82,7 +82,7 @@ function findFailure(outcome, { config, ending, allowed, session, fork }) {
   if (error) return guestError(error.toString(), config, allowed);
   // A fork has booted before it is one, and may not have come to say so.
   if (!fork && outcome.marks.boot === 0 && outcome.signal === null) return notBooted(outcome);
-  return noAnswer(outcome, config);
+  return noAnswer(outcome, config, printed);
 }
 
 /** Stages of src/core/err.h in which a guard could not be put in place. */
@@ -191,7 +191,9 @@ function guestError(text, config, allowed) {
   const said = typeof message === 'string' ? message : 'The handler failed.';
   const code = GUEST_CODES.has(sent.code) ? sent.code : 'HANDLER_ERROR';
   const denial =
-    allowed && known && code === 'HANDLER_ERROR' ? explainDenial(details, allowed()) : undefined;
+    allowed && known && code === 'HANDLER_ERROR'
+      ? explainDenial(details, allowed(), said)
+      : undefined;
   return {
     code: denial ? 'PERMISSION_DENIED' : code,
     message: denial ? `${said} (${denial.why}; see ${denial.key})` : said,
@@ -218,32 +220,21 @@ function notBooted({ exitCode }) {
  *
  * @param {any} outcome
  * @param {Readonly<import('./config.js').Config>} config
+ * @param {() => readonly string[]} [printed]
  */
-function noAnswer(outcome, { execution }) {
+function noAnswer(outcome, { execution, monitoring }, printed) {
   const { exitCode, signal } = outcome;
   const notice = readNotice(outcome.notice);
   if (signal === null) return handlerExit(exitCode, notice);
   const announced = notice?.kind === 'abort' || notice?.kind === 'signal';
-  if (
-    OUT_OF_MEMORY_SIGNALS.has(signal) &&
-    !announced &&
-    ranOutOfMemory(outcome, execution.memoryMb)
-  )
+  const lines = printed?.() ?? [];
+  if (ranOutOfMemory(outcome, execution.memoryMb, announced, lines))
     return memoryLimit(execution.memoryMb, undefined, { signal });
-  return crashed(`it was ended by ${signal}`, { signal });
-}
-
-/**
- * The kernel does not tell of a process that RLIMIT_DATA stopped: an allocation failed, and V8
- * aborted. That takes a process that held much, or an abort that nobody called for.
- *
- * @param {any} outcome
- * @param {number} memoryMb
- */
-function ranOutOfMemory({ usage, signal }, memoryMb) {
-  const half = (memoryMb * 1024) / 2;
-  const held = usage !== null && (usage.maxRssKb >= half || usage.peakDataKb >= half);
-  return held || signal === 'SIGABRT' || signal === 'SIGTRAP';
+  const unheard =
+    announced || monitoring.collectLogs || lines.length > 0
+      ? ''
+      : '; what it printed, which may say why, is not collected';
+  return crashed(`it was ended by ${signal}${unheard}`, signalDetails(signal, lines));
 }
 
 /** @param {Buffer | null} bytes */

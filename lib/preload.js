@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: MIT
 // execution.preload on the host's side: which files its modules are made of, which zygotes there are
 // for which paths, and whether a file has changed since one of them loaded it.
-import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import guestResolve from './guest/resolve.cjs';
 import { isWithin } from './links.js';
-import { handlerGrants } from './view.js';
+import {
+  STAMP,
+  compareStamps,
+  isThere,
+  modifiedMs,
+  pathsOf,
+  takeAll,
+  takeStamps,
+} from './stamps.js';
+import { handlerView } from './view.js';
 
 /** Paths whose zygotes are remembered; the launcher keeps fewer of them. */
 const MAX_PLACES = 64;
@@ -18,6 +26,8 @@ const RETRY_MS = 10_000;
 const LARGE_PAGES = '/sys/kernel/mm/transparent_hugepage/enabled';
 /** What a guest may say that was loaded. */
 const MAX_FILES = 2000;
+/** Files that are looked at, of all places; then the one that was learned first is no longer. */
+const MAX_WATCHED = 20_000;
 
 /**
  * What is known of the zygotes for one set of paths.
@@ -26,8 +36,7 @@ const MAX_FILES = 2000;
  * @property {'untried' | 'trying' | 'yes' | 'no'} forks
  * @property {number} seen runs
  * @property {number} since epoch ms: no zygote of it has loaded anything before
- * @property {Map<string, string> | undefined} files what was loaded, as it was
- * @property {{ error: import('./errors.js').SandboxError, until: number, entries: string } | undefined} failure
+ * @property {{ error: import('./errors.js').SandboxError, until: number, entries: Buffer } | undefined} failure
  */
 
 /**
@@ -36,15 +45,14 @@ const MAX_FILES = 2000;
  * @param {readonly string[]} names
  * @param {import('./request.js').Request} request
  * @param {readonly string[]} writable
- * @returns {string[]}
+ * @returns {(import('./view.js').HandlerView | Promise<import('./view.js').HandlerView>)[]}
  */
-export function moduleGrants(names, { root, workdir, pluginRoot }, writable) {
-  const grants = names.filter(isFile).flatMap((name) => {
+export function moduleViews(names, { root, workdir, pluginRoot }, writable) {
+  return names.filter(isFile).map((name) => {
     const file = toPath(name, root);
     const inside = pluginRoot !== undefined && isWithin(file, pluginRoot);
-    return handlerGrants({ file, workdir, ...(inside && { pluginRoot }), writable });
+    return handlerView({ file, workdir, ...(inside && { pluginRoot }), writable });
   });
-  return [...new Set(grants)];
 }
 
 /**
@@ -72,25 +80,15 @@ function toPath(name, root) {
   }
 }
 
-/** What is different of a file once it was changed. @param {string} file */
-function fingerprint(file) {
-  try {
-    const stat = fs.statSync(file, { throwIfNoEntry: false });
-    return stat ? `${stat.dev} ${stat.ino} ${stat.size} ${stat.mtimeMs} ${stat.ctimeMs}` : 'none';
-  } catch {
-    return 'unreadable';
-  }
-}
-
 /**
  * Whether a file was changed while a zygote may have been loading it. (A time in the future says
  * nothing, and would say so for ever.)
  *
- * @param {string} file @param {number} since epoch ms
+ * @param {Buffer} stamp @param {number} since epoch ms
  */
-function changedSince(file, since) {
-  const mtimeMs = fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  return mtimeMs >= since && mtimeMs <= Date.now();
+function changedSince(stamp, since) {
+  const at = isThere(stamp) ? modifiedMs(stamp) : 0;
+  return at >= since && at <= Date.now();
 }
 
 /** The zygotes of one launcher. */
@@ -98,7 +96,12 @@ export class Places {
   #names;
   /** @type {Map<string, Place>} */
   #all = new Map();
+  /** What was loaded, as it was. @type {Map<string, Buffer>} */
+  #files = new Map();
+  #changed = false;
   #checkedAt = Date.now();
+  /** @type {Promise<boolean> | undefined} */
+  #checking;
 
   /** @param {readonly string[]} names */
   constructor(names) {
@@ -112,7 +115,6 @@ export class Places {
       forks: /** @type {const} */ ('untried'),
       seen: 0,
       since: Date.now(),
-      files: undefined,
       failure: undefined,
     };
     this.#all.delete(key);
@@ -133,7 +135,7 @@ export class Places {
    * @param {Buffer | null} result
    * @param {readonly string[]} grants
    */
-  learn(place, result, grants) {
+  async learn(place, result, grants) {
     /** @type {unknown} */
     let said;
     try {
@@ -143,12 +145,22 @@ export class Places {
     }
     const visible = grants.map((grant) => grant.slice(1));
     const files = (Array.isArray(said) ? said : [])
+      .slice(0, MAX_FILES)
       .filter((file) => typeof file === 'string' && file.length < 4096 && !file.includes('\0'))
       .map((file) => path.resolve(file))
       .filter((file) => visible.some((parent) => isWithin(file, parent)));
-    place.files = new Map();
-    for (const file of files.slice(0, MAX_FILES))
-      place.files.set(file, changedSince(file, place.since) ? 'changed' : fingerprint(file));
+    const stamps = await takeStamps(files);
+    for (const [i, file] of files.entries()) this.#watch(file, stamps[i], place.since);
+  }
+
+  /** @param {string} file @param {Buffer} stamp @param {number} since epoch ms */
+  #watch(file, stamp, since) {
+    const before = this.#files.get(file);
+    // Another zygote has loaded another one.
+    if (changedSince(stamp, since) || (before && !before.equals(stamp))) this.#changed = true;
+    this.#files.delete(file);
+    this.#files.set(file, stamp);
+    if (this.#files.size > MAX_WATCHED) this.#files.delete([...this.#files.keys()][0]);
   }
 
   /**
@@ -162,32 +174,41 @@ export class Places {
 
   /** Why a run need not be tried. @param {Place} place @param {string} root */
   failureOf({ failure }, root) {
-    if (!failure || Date.now() > failure.until || this.#entries(root) !== failure.entries)
-      return undefined;
-    return failure.error;
+    if (!failure || Date.now() > failure.until) return undefined;
+    return this.#entries(root).equals(failure.entries) ? failure.error : undefined;
   }
 
-  /** @param {string} root */
+  /** How the files that are named are now. @param {string} root */
   #entries(root) {
-    return this.#names
-      .filter(isFile)
-      .map((name) => {
-        try {
-          return fingerprint(guestResolve.resolveHandlerFile(toPath(name, root), root));
-        } catch {
-          return 'none';
-        }
-      })
-      .join('\n');
+    const files = this.#names.filter(isFile).map((name) => {
+      try {
+        return guestResolve.resolveHandlerFile(toPath(name, root), root);
+      } catch {
+        return ''; // There is none.
+      }
+    });
+    const stamps = Buffer.alloc(files.length * STAMP);
+    compareStamps(pathsOf(files), stamps);
+    return stamps;
   }
 
-  /** Whether a file that was loaded is another one now. Looks now and then. */
+  /**
+   * Whether a file that was loaded is another one now. Looks now and then, on another thread.
+   *
+   * @returns {boolean | Promise<boolean>}
+   */
   changed() {
-    const now = Date.now();
-    if (now - this.#checkedAt < CHECK_MS) return false;
-    this.#checkedAt = now;
-    for (const { files } of this.#all.values())
-      for (const [file, before] of files ?? []) if (fingerprint(file) !== before) return true;
-    return false;
+    if (this.#changed || Date.now() - this.#checkedAt < CHECK_MS || this.#files.size === 0)
+      return this.#changed;
+    return (this.#checking ??= this.#check().finally(() => {
+      this.#checkedAt = Date.now();
+      this.#checking = undefined;
+    }));
+  }
+
+  async #check() {
+    const before = Buffer.concat([...this.#files.values()]);
+    const now = await takeAll(pathsOf([...this.#files.keys()]));
+    return (this.#changed ||= !now.equals(before));
   }
 }

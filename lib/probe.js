@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What this machine's kernel offers a guard, as the launcher's probe says (src/guards/report.h).
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 
 /**
  * @typedef {object} GuardReport
@@ -23,6 +23,8 @@ const PATIENCE_MS = 10_000;
 
 /** @type {Map<string, Probe>} by launcher: a kernel does not change */
 const known = new Map();
+/** Launchers that are being asked. @type {Map<string, Promise<void>>} */
+const asked = new Map();
 
 /**
  * Asks once for each launcher and process; takes a few milliseconds, and forks to see whether what
@@ -37,14 +39,53 @@ export function probeGuards(launcher) {
   return probe;
 }
 
+/**
+ * Asks without keeping the event loop: probeGuards() answers from then on.
+ *
+ * @param {string} launcher its path
+ * @returns {Promise<void> | undefined} undefined: it has been asked
+ */
+export function askGuards(launcher) {
+  if (known.has(launcher)) return undefined;
+  let asking = asked.get(launcher);
+  if (!asking) {
+    asking = askLater(launcher).finally(() => asked.delete(launcher));
+    asked.set(launcher, asking);
+  }
+  return asking;
+}
+
+/** @param {string} launcher @returns {Promise<void>} */
+function askLater(launcher) {
+  return new Promise((resolve) => {
+    execFile(launcher, ['probe'], { env: {}, timeout: PATIENCE_MS }, (error, stdout) => {
+      // A status is a number; what is no status is the name of an error.
+      const { code, signal } = /** @type {any} */ (error ?? { code: 0, signal: null });
+      const status = typeof code === 'number' ? code : null;
+      const failed = typeof code === 'string' ? error : undefined;
+      if (!known.has(launcher))
+        known.set(launcher, read({ status, signal: signal ?? null, stdout, error: failed }));
+      resolve();
+    });
+  });
+}
+
 /** @param {string} launcher @returns {Probe} */
 function ask(launcher) {
-  const { status, signal, stdout, error } = spawnSync(launcher, ['probe'], {
+  const said = spawnSync(launcher, ['probe'], {
     encoding: 'utf8',
     env: {},
     stdio: ['ignore', 'pipe', 'ignore'],
     timeout: PATIENCE_MS,
   });
+  return read(said);
+}
+
+/**
+ * @param {{ status: number | null, signal: string | null, stdout: string, error?: Error | null }} said
+ * @returns {Probe}
+ */
+function read({ status, signal, stdout, error }) {
   const message = error?.message ?? `it ended with ${signal ?? `status ${status}`}`;
   /** @type {GuardReport} */
   const none = { status: 'unavailable', text: `the launcher does not run: ${message}`, mend: '' };

@@ -90,6 +90,22 @@ function takeRequest(handler, input, ctx, serialization, inPieces) {
   };
 }
 
+/**
+ * A run that has to wait may not see what becomes of its input meanwhile.
+ *
+ * @param {Request} request
+ * @param {'json' | 'advanced'} serialization
+ * @returns {import('./errors.js').SandboxError | undefined}
+ */
+export function keepInput({ bulk }, serialization) {
+  try {
+    bulk?.keep();
+    return undefined;
+  } catch (error) {
+    return notSerializable(serialization, error);
+  }
+}
+
 /** @param {'json' | 'advanced'} serialization @param {unknown} error */
 export function notSerializable(serialization, error) {
   return invalid(

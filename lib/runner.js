@@ -8,7 +8,7 @@ import { Events } from './events.js';
 import { InProcess } from './inprocess.js';
 import { Logs } from './logs.js';
 import { Queue } from './queue.js';
-import { checkRequest, notSerializable } from './request.js';
+import { checkRequest, keepInput } from './request.js';
 import { Stats, noteDenial } from './stats.js';
 import { startStream } from './stream.js';
 import { Subprocess } from './subprocess.js';
@@ -237,20 +237,5 @@ class Runner {
       default:
         return disposed();
     }
-  }
-}
-
-/**
- * A run that has to wait may not see what becomes of its input meanwhile.
- *
- * @param {import('./request.js').Request} request
- * @param {'json' | 'advanced'} serialization
- */
-function keepInput({ bulk }, serialization) {
-  try {
-    bulk?.keep();
-    return undefined;
-  } catch (error) {
-    return notSerializable(serialization, error);
   }
 }

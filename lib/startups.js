@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: MIT
 // Which start-up each run of a runner gets, and what earlier runs say of it.
 import { CpuHistory } from './learning.js';
-import { Places, moduleGrants, zygoteGrants } from './preload.js';
+import { Places, moduleViews, zygoteGrants } from './preload.js';
 import { canFork, noteForks, trialFailure } from './startup.js';
-import { handlerGrants } from './view.js';
+import { handlerView } from './view.js';
 
 /** @typedef {import('./request.js').Request} Request */
+/** @typedef {import('./view.js').HandlerView} HandlerView */
 
 /**
  * @typedef {object} Plan
  * @property {boolean} fork
  * @property {boolean} [long] it is spawned since its handler computes for long
  * @property {string[]} grants
+ * @property {readonly import('./links.js').Unfollowed[]} unfollowed
  * @property {import('./preload.js').Place} [place] with execution.preload, unless it is spawned anyway
  * @property {string[]} [forkGrants] those of a fork there
  * @property {import('./errors.js').SandboxError} [failure] why it need not be tried
@@ -34,7 +36,7 @@ export class Startups {
     this.#places = new Places(names);
   }
 
-  /** Whether a file that was preloaded has changed. */
+  /** Whether a file that was preloaded has changed: a promise where files are looked at. */
   outdated() {
     return this.#places.changed();
   }
@@ -46,29 +48,46 @@ export class Startups {
   }
 
   /**
+   * Which files a run may see, with those that are preloaded.
+   *
    * @param {Request} request
+   * @returns {HandlerView | Promise<HandlerView>} a promise where they have to be looked for
+   */
+  viewOf(request) {
+    const { file, found, workdir, pluginRoot, outdir } = request;
+    const writable = this.#writable;
+    const own = handlerView({ file, found, workdir, pluginRoot, outdir, writable });
+    if (this.#names.length === 0) return own;
+    const views = [own, ...moduleViews(this.#names, request, writable)];
+    return views.some((view) => view instanceof Promise)
+      ? Promise.all(views).then(joinViews)
+      : joinViews(/** @type {HandlerView[]} */ (views));
+  }
+
+  /**
+   * @param {Request} request
+   * @param {HandlerView} view
    * @param {'auto' | 'spawn' | 'fork' | undefined} startup
    * @param {boolean} forks the launcher's guests have been seen to
    * @param {string} zygote the path of its module
    * @returns {Plan}
    */
-  plan(request, startup, forks, zygote) {
-    const { file, found, workdir, pluginRoot, outdir, root } = request;
-    const writable = this.#writable;
-    const own = handlerGrants({ file, found, workdir, pluginRoot, outdir, writable });
+  plan(request, view, startup, forks, zygote) {
+    const { workdir, root } = request;
+    const { unfollowed } = view;
+    const grants = [...view.grants];
     if (this.#names.length === 0) {
       const long = startup === 'auto' && this.#history.isLong(handlerKey(request));
       const fork = startup === 'fork' || (startup === 'auto' && forks && !long);
-      return { fork, long, grants: own };
+      return { fork, long, grants, unfollowed };
     }
-    const grants = [...new Set([...own, ...moduleGrants(this.#names, request, this.#writable)])];
-    if (startup === 'spawn') return { fork: false, grants };
+    if (startup === 'spawn') return { fork: false, grants, unfollowed };
     const forkGrants = [...grants, ...zygoteGrants(this.#names, root, zygote)];
     const place = this.#places.at(workdir, forkGrants);
     place.seen++;
     const fork = startup === 'fork' || place.forks === 'yes';
     const failure = fork ? this.#places.failureOf(place, root) : undefined;
-    return { fork, grants: fork ? forkGrants : grants, place, forkGrants, failure };
+    return { fork, grants: fork ? forkGrants : grants, unfollowed, place, forkGrants, failure };
   }
 
   /**
@@ -119,8 +138,16 @@ export class Startups {
     // What is preloaded says nothing of the build when it fails.
     if (outcome && !ended && (!place || !why)) noteForks(zygote, !why, why);
     if (place && why && !ended) this.trouble = `what is preloaded could not be forked: ${why}`;
-    if (place && outcome && !why) this.#places.learn(place, outcome.result, forkGrants);
+    if (place && outcome && !why) void this.#places.learn(place, outcome.result, forkGrants);
   }
+}
+
+/** @param {HandlerView[]} views @returns {HandlerView} */
+function joinViews(views) {
+  return {
+    grants: [...new Set(views.flatMap(({ grants }) => grants))],
+    unfollowed: views.flatMap(({ unfollowed }) => unfollowed),
+  };
 }
 
 /** @param {Request} request */

@@ -22,7 +22,8 @@ import {
   toResult,
   unreadable,
 } from './outcome.js';
-import { notSerializable } from './request.js';
+import { askGuards } from './probe.js';
+import { keepInput, notSerializable } from './request.js';
 import { Session } from './session.js';
 import { Shown } from './shown.js';
 import { Spares } from './spares.js';
@@ -45,6 +46,14 @@ import { Trials } from './trials.js';
 
 /** @typedef {import('./startups.js').PlannedRun} PlannedRun */
 
+/**
+ * @typedef {{ view: import('./view.js').HandlerView, error?: undefined }
+ *   | { view?: undefined, error: import('./errors.js').SandboxError }} Looked
+ */
+
+/** A package that takes longer to look at is on a file system that hangs. */
+const LOOK_PATIENCE_MS = 60_000;
+
 export class Subprocess {
   #config;
   #onRestart;
@@ -63,6 +72,8 @@ export class Subprocess {
   #shown = new Shown();
   /** What ends each run that is going on. @type {Set<(why: import('./errors.js').SandboxError) => void>} */
   #running = new Set();
+  /** The same of those for which other threads look at files first. @type {Set<(why: import('./errors.js').SandboxError) => void>} */
+  #looking = new Set();
 
   /**
    * @param {Readonly<import('./config.js').Config>} config
@@ -88,11 +99,12 @@ export class Subprocess {
    * @returns {Promise<import('./index.js').ExecutionResult<any>>}
    */
   async run(job) {
-    const plan = this.#plan ?? planDebug(job.request, this.#config);
+    const plan =
+      this.#plan ?? (job.request.debug ? await planDebug(job.request, this.#config) : undefined);
     // A report needs nothing but the guest's will to write it.
     if (plan && !this.#plan && plan.level !== undefined) return this.#runDebugged(job, plan);
     const result = await this.#runOnce(job, plan);
-    const files = plan ? debugFiles(plan) : [];
+    const files = plan ? await debugFiles(plan) : [];
     return files.length ? { ...result, debugFiles: files } : result;
   }
 
@@ -122,13 +134,16 @@ export class Subprocess {
     if (!binding) return failed(failure('UNSUPPORTED_PLATFORM', String(problem)));
     const absent = findHandler(job.request);
     if (absent) return failed(absent);
+    const looked = this.#lookAhead(binding, job.request);
+    const { view, error: late } = looked instanceof Promise ? await looked : looked;
+    if (late) return failed(late, { startMs: now() - begunAt });
     const { broken, failure: launcherFailure } = this.#terms.confine(binding.launcher);
     if (launcherFailure)
       return failed(crashed(launcherFailure.message, { launcher: launcherFailure }));
     if (broken.length && this.#config.isolation === 'strict')
       return failed(isolationUnavailable(broken.join('; ')));
     /** @type {PlannedRun} */
-    const run = { config: this.#config, ...this.#planRun(binding, job.request) };
+    const run = { config: this.#config, ...this.#planRun(binding, job.request, view) };
     if (run.failure) return failed(run.failure, { startMs: now() - begunAt });
     /** @type {any} */
     let outcome;
@@ -149,6 +164,7 @@ export class Subprocess {
       ...times,
       forkedAt: run.fork ? outcome.startedAt : 0,
     });
+    run.printed = () => job.logs.newest(outcome.logs);
     const result = toResult(outcome, run);
     this.#startups.learn(job.request, run, outcome, result, binding.zygote);
     if (outcome.kind === 'launcher-lost' && !result.ok)
@@ -206,7 +222,7 @@ export class Subprocess {
   }
 
   async #end() {
-    for (const end of this.#running) end(disposed());
+    for (const end of [...this.#running, ...this.#looking]) end(disposed());
     this.#spares.close();
     await this.#idle();
     await this.#launchers.end();
@@ -308,6 +324,7 @@ export class Subprocess {
         const { grants } = options;
         run.allowed = () => ({
           ...this.#terms.allowed(job.request.workdir, grants),
+          unfollowed: run.unfollowed,
           network: run.network,
           names,
           calls: session.denied,
@@ -371,14 +388,76 @@ export class Subprocess {
     if (this.#running.size === 0) this.#onIdle?.();
   }
 
-  /** @param {import('./binding.js').Binding} binding @param {import('./request.js').Request} request */
-  #planRun({ zygote }, request) {
-    if (this.#startups.outdated()) {
-      this.#launchers.retire();
-      this.#startups.renew();
+  /**
+   * What has to be known before a run can be planned: at once where nothing is new, which is what most runs
+   * meet; else once other threads have looked.
+   *
+   * @param {import('./binding.js').Binding} binding
+   * @param {import('./request.js').Request} request
+   * @returns {Looked | Promise<Looked>}
+   */
+  #lookAhead({ launcher }, request) {
+    const asking = askGuards(launcher);
+    const outdated = this.#startups.outdated();
+    const view = this.#startups.viewOf(request);
+    if (!asking && !(outdated instanceof Promise) && !(view instanceof Promise)) {
+      if (outdated) this.#renew();
+      return { view };
     }
+    const error = keepInput(request, this.#config.serialization);
+    if (error) return { error };
+    return this.#unlessEnded(request.signal, async () => {
+      await Promise.all([asking, outdated]);
+      // Another run may have done so by now.
+      if (this.#startups.outdated() === true) this.#renew();
+      return view;
+    });
+  }
+
+  /** What was preloaded is loaded anew. */
+  #renew() {
+    this.#launchers.retire();
+    this.#startups.renew();
+  }
+
+  /**
+   * A run can be ended while files are looked at, and is when that takes too long.
+   *
+   * @param {AbortSignal | undefined} signal
+   * @param {() => Promise<import('./view.js').HandlerView>} look
+   * @returns {Promise<Looked>}
+   */
+  async #unlessEnded(signal, look) {
+    /** @type {(looked: Looked) => void} */
+    let settle = () => {};
+    const ended = new Promise((resolve) => {
+      settle = resolve;
+    });
+    const end = (/** @type {import('./errors.js').SandboxError} */ error) => settle({ error });
+    const onAbort = () => end(aborted(signal?.reason));
+    const patience = setTimeout(() => end(lookedTooLong()), LOOK_PATIENCE_MS);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    this.#looking.add(end);
+    if (this.#disposed) end(disposed());
+    look().then(
+      (view) => settle({ view }),
+      (error) => end(crashed(`its files could not be looked at: ${describe(error)}`)),
+    );
+    const looked = await ended;
+    this.#looking.delete(end);
+    signal?.removeEventListener('abort', onAbort);
+    clearTimeout(patience);
+    return this.#disposed ? { error: disposed() } : looked;
+  }
+
+  /**
+   * @param {import('./binding.js').Binding} binding
+   * @param {import('./request.js').Request} request
+   * @param {import('./view.js').HandlerView} view
+   */
+  #planRun({ zygote }, request, view) {
     const forks = this.#launchers.current?.forks === 'yes';
-    return this.#startups.plan(request, this.#terms.startup, forks, zygote);
+    return this.#startups.plan(request, view, this.#terms.startup, forks, zygote);
   }
 
   isolation() {
@@ -456,6 +535,14 @@ function findHandler(request) {
     const { message, details } = /** @type {any} */ (error);
     return failure('HANDLER_NOT_FOUND', message, details);
   }
+}
+
+function lookedTooLong() {
+  return failure(
+    'TIMEOUT',
+    `Looking at the files of the handler's package took longer than ${LOOK_PATIENCE_MS / 1000} s.`,
+    { timeoutMs: LOOK_PATIENCE_MS, phase: 'files' },
+  );
 }
 
 /** @param {Buffer} bytes */

@@ -4,8 +4,9 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findLibraries } from './elf.js';
+import { realPath } from './foreign.js';
 import guestResolve from './guest/resolve.cjs';
-import { isBroad, isWithin, Links, realOrNull } from './links.js';
+import { isWithin, Links, realOrNull } from './links.js';
 
 const guestDirectory = fileURLToPath(new URL('./guest', import.meta.url));
 const ownDescription = fileURLToPath(new URL('../package.json', import.meta.url));
@@ -133,11 +134,19 @@ function builtinFiles() {
 
 // --- the handler's package -----------------------------------------------------------------------
 
-/** @typedef {{ grants: readonly string[], isFresh: () => boolean }} Known */
+/** @typedef {ReturnType<Links['result']>} Known */
+
+/**
+ * @typedef {object} HandlerView
+ * @property {readonly string[]} grants
+ * @property {readonly import('./links.js').Unfollowed[]} unfollowed
+ */
 
 /** By handler's file and plugin root. @type {Map<string, Known>} */
 const packages = new Map();
 const MAX_PACKAGES = 1_000;
+/** What is being looked for, by the same. @type {Map<string, Promise<Known>>} */
+const searches = new Map();
 
 /**
  * What a handler is made of: its package, and every `node_modules` that it can resolve from. A
@@ -154,30 +163,46 @@ const MAX_PACKAGES = 1_000;
  * @param {string} [request.outdir] to be written to, when it exists
  * @param {readonly string[]} [request.writable] absolute paths of `permissions.filesystem.allow`,
  *   unless they are read-only
- * @returns {string[]}
+ * @returns {HandlerView | Promise<HandlerView>} a promise where the package has to be looked at, which
+ *   other threads do
  */
-export function handlerGrants({ file, found, workdir, pluginRoot, outdir, writable = [] }) {
+export function handlerView({ file, found, workdir, pluginRoot, outdir, writable = [] }) {
   const root = path.resolve(workdir, pluginRoot ?? '');
   const out = outdir === undefined ? undefined : path.resolve(workdir, outdir);
   const output = out === undefined || isWithinAny(out, writable) ? [] : [`o${out}`];
+  const nothing = { grants: output, unfollowed: [] };
   let asked;
   try {
     asked = found ?? guestResolve.resolveHandlerFile(file, root);
   } catch {
-    return output;
+    return nothing;
   }
   const real = realOrNull(asked);
-  if (real === null) return output;
+  if (real === null) return nothing;
   const guests = writable.concat(output.map((grant) => grant.slice(1)));
   const key = JSON.stringify([asked, real, pluginRoot === undefined ? null : root, guests]);
-  let known = packages.get(key);
-  if (!known?.isFresh()) {
-    known = findPackage(asked, real, pluginRoot === undefined ? undefined : root, guests);
-    packages.delete(key);
-    packages.set(key, known);
-    if (packages.size > MAX_PACKAGES) packages.delete([...packages.keys()][0]);
+  const viewOf = (/** @type {Known} */ { grants, unfollowed }) => ({
+    grants: [...grants, ...output],
+    unfollowed,
+  });
+  const known = packages.get(key);
+  if (known?.isFresh()) return viewOf(known);
+  let search = searches.get(key);
+  if (!search) {
+    search = findPackage(asked, real, pluginRoot === undefined ? undefined : root, guests)
+      .then((found_) => remember(key, found_))
+      .finally(() => searches.delete(key));
+    searches.set(key, search);
   }
-  return [...known.grants, ...output];
+  return search.then(viewOf);
+}
+
+/** @param {string} key @param {Known} found */
+function remember(key, found) {
+  packages.delete(key);
+  packages.set(key, found);
+  if (packages.size > MAX_PACKAGES) packages.delete([...packages.keys()][0]);
+  return found;
 }
 
 /** @param {string} child @param {readonly string[]} parents */
@@ -190,30 +215,32 @@ function isWithinAny(child, parents) {
  * @param {string} real the same without symbolic links
  * @param {string | undefined} pluginRoot absolute
  * @param {readonly string[]} guests what guests may have changed
- * @returns {Known}
+ * @returns {Promise<Known>}
  */
-function findPackage(asked, real, pluginRoot, guests) {
-  const root = pluginRoot === undefined ? null : realOrNull(pluginRoot);
-  const links = new Links(root, guests);
+async function findPackage(asked, real, pluginRoot, guests) {
+  const root = pluginRoot === undefined ? null : await realPath(pluginRoot);
+  const links = await Links.create(root, guests);
   if (asked !== real && links.isGuests(asked)) return links.result();
   // The names by which the guest comes here, where symbolic links are on the way.
-  if (pluginRoot !== undefined && root !== null && !isBroad(root) && !links.isGuests(pluginRoot)) {
+  if (
+    pluginRoot !== undefined &&
+    root !== null &&
+    !links.isBroad(root) &&
+    !links.isGuests(pluginRoot)
+  ) {
     links.grant(pluginRoot);
-    links.addPackage(root);
-    links.grantDescription(root);
+    await links.addPackage(root);
+    await links.grantDescription(root);
   }
   const dir = path.dirname(real);
-  const home = links.packageOf(dir, root !== null && isWithin(dir, root) ? root : '/');
-  if (home !== null && !isBroad(home)) {
-    links.addPackage(home);
-  } else {
-    if (!isBroad(dir)) links.grant(dir);
-  }
-  links.grantDescription(dir);
+  const home = await links.packageOf(dir, root !== null && isWithin(dir, root) ? root : '/');
+  if (home !== null && !links.isBroad(home)) await links.addPackage(home);
+  else if (!links.isBroad(dir)) links.grant(dir);
+  await links.grantDescription(dir);
   links.grant(asked);
   links.grant(real);
-  links.addModulesAbove(dir);
-  links.follow();
+  await links.addModulesAbove(dir);
+  await links.follow(home ?? dir);
   return links.result();
 }
 

@@ -1,7 +1,9 @@
 // What a denial is told to come from: the units, and uncaught errors of real guests.
+import fs from 'node:fs';
+import path from 'node:path';
 import t from 'tap';
 import { explainDenial } from '../lib/denials.js';
-import { handler, run } from './run/helper.js';
+import { handler, project, run, sandbox } from './run/helper.js';
 
 const permissions = {
   env: { allow: [] },
@@ -139,3 +141,35 @@ t.test(
     t.match(error, { code: 'HANDLER_ERROR' });
   },
 );
+
+t.test('an import through a link that was not followed', async (t) => {
+  const dir = project(t, {
+    'victim/package.json': '{"name":"victim","main":"index.cjs"}',
+    'victim/index.cjs': 'module.exports = 5;',
+    'app/package.json': '{"name":"app"}',
+    'app/handler.cjs': "exports.handle = () => require('victim');",
+    'app/esm.mjs': "export const handle = async () => (await import('victim')).default;",
+    'app/other.cjs': "exports.handle = () => require('absent');",
+    'app/node_modules/dep/package.json': '{}',
+  });
+  fs.chmodSync(dir, 0o755);
+  const victim = path.join(dir, 'victim');
+  fs.symlinkSync('../../victim', path.join(dir, 'app/node_modules/victim'));
+  const ask = async (/** @type {string} */ file, allow = /** @type {string[]} */ ([])) => {
+    const runner = sandbox(t, { permissions: { filesystem: { allow, readOnly: true } } });
+    const workdir = path.join(dir, 'app');
+    return runner.run({ file, export: 'handle' }, null, { requestId: 'r', workdir });
+  };
+  for (const file of ['./handler.cjs', './esm.mjs']) {
+    t.match(await ask(file), {
+      error: {
+        code: 'PERMISSION_DENIED',
+        message: /node_modules\/victim leads to .*\/victim, which is neither in the handler's work/,
+        details: { key: 'permissions.filesystem.allow' },
+      },
+    });
+    t.match(await ask(file, [victim]), { ok: true, data: 5 });
+  }
+  const absent = /** @type {any} */ (await ask('./other.cjs'));
+  t.match(absent.error, { code: 'HANDLER_ERROR' }, absent.error.message);
+});

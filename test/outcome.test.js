@@ -1,6 +1,7 @@
 // How reports become results: the cases that no real run provokes at will.
 import t from 'tap';
 import { parseConfig } from '../lib/config.js';
+import { memoryLimits } from '../lib/memory.js';
 import { boundMarks, toResult } from '../lib/outcome.js';
 
 const config = parseConfig({ execution: { memoryMb: 100, cpuMs: 9 } });
@@ -64,17 +65,55 @@ t.test("a Node.js that did not come up is not the handler's", async (t) => {
 t.test('out of memory, by its traces', async (t) => {
   const died = (/** @type {string} */ signal, maxRssKb = 0, peakDataKb = 0, notice = null) =>
     codeOf({ exitCode: null, signal, usage: { maxRssKb, peakDataKb }, notice });
-  t.equal(died('SIGSEGV', 60_000), 'MEMORY_LIMIT');
-  t.equal(died('SIGSEGV', 0, 60_000), 'MEMORY_LIMIT');
-  t.equal(died('SIGSEGV', 40_000, 40_000), 'PROCESS_CRASHED');
-  t.equal(died('SIGABRT'), 'MEMORY_LIMIT');
-  t.equal(died('SIGTRAP'), 'MEMORY_LIMIT');
+  const nearKb = config.execution.memoryMb * 1024 * 0.8;
+  t.equal(died('SIGSEGV', nearKb), 'MEMORY_LIMIT');
+  const dataKb = memoryLimits(config.execution.memoryMb).dataBytes / 1024;
+  t.equal(died('SIGSEGV', 0, dataKb * 0.8), 'MEMORY_LIMIT');
+  t.equal(died('SIGSEGV', nearKb / 2, dataKb / 2), 'PROCESS_CRASHED');
+  t.equal(died('SIGABRT', 38_000, 38_000), 'PROCESS_CRASHED');
+  t.equal(died('SIGTRAP', 38_000, 38_000), 'PROCESS_CRASHED');
   t.equal(
     died('SIGABRT', 90_000, 90_000, /** @type {any} */ (json({ kind: 'abort' }))),
     'PROCESS_CRASHED',
   );
   t.equal(died('SIGKILL', 90_000), 'PROCESS_CRASHED');
   t.equal(codeOf({ exitCode: null, signal: 'SIGSEGV', usage: null }), 'PROCESS_CRASHED');
+});
+
+t.test('what a guest printed last says why it aborted', async (t) => {
+  const { memoryMb } = config.execution;
+  const died = (/** @type {string[]} */ lines, maxRssKb = 1000, signal = 'SIGABRT') => {
+    const usage = { maxRssKb, peakDataKb: 0 };
+    const printed = () => lines;
+    const result = toResult(outcome({ exitCode: null, signal, usage }), { config, printed });
+    return result.ok ? undefined : result.error;
+  };
+  for (const line of [
+    'FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory',
+    '# Fatal process out of memory: Zone',
+    "terminate called after throwing an instance of 'std::bad_alloc'",
+  ]) {
+    const stack = Array.from({ length: 40 }, (_, i) => ` ${i}: 0xb85bc0 node::Abort()`);
+    t.equal(died(['hello', line, ...stack])?.code, 'MEMORY_LIMIT', line);
+    t.equal(died([line], 1000, 'SIGINT')?.code, 'PROCESS_CRASHED', 'not by that signal');
+  }
+  for (const line of [
+    "node: addon.c:7: init: Assertion `length > 0' failed.",
+    'free(): invalid pointer',
+    '# Check failed: IsOnHeap().',
+    "terminate called after throwing an instance of 'std::runtime_error'",
+  ]) {
+    const error = died([line], memoryMb * 1024);
+    t.match(error, { code: 'PROCESS_CRASHED', details: { signal: 'SIGABRT', lastLines: [line] } });
+  }
+  const many = Array.from({ length: 1000 }, (_, i) => `${i}\u001b[2J${'x'.repeat(5000)}`);
+  const { lastLines } = /** @type {any} */ (died(many)).details;
+  t.equal(lastLines.length, 10, 'so many lines');
+  t.ok(lastLines[9].startsWith('999\\u001b[2J'), 'the newest, harmless to a terminal');
+  t.ok(
+    lastLines.every((/** @type {string} */ line) => line.length < 600),
+    'and no longer ones',
+  );
 });
 
 t.test('what could not be started', async (t) => {

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { findLibraries, readElf } from '../lib/elf.js';
-import { configGrants, handlerGrants, runtimeFlags, runtimeGrants } from '../lib/view.js';
+import { configGrants, handlerView, runtimeFlags, runtimeGrants } from '../lib/view.js';
 
 const pnpmProgram = fileURLToPath(new URL('../node_modules/pnpm/bin/pnpm.cjs', import.meta.url));
 
@@ -21,6 +21,9 @@ function covers(grants, file) {
     return file === at || file.startsWith(`${at}/`);
   });
 }
+
+/** @param {Parameters<typeof handlerView>[0]} request */
+const handlerGrants = async (request) => [...(await handlerView(request)).grants];
 
 /** @param {any} t @param {Record<string, string>} files */
 function tree(t, files) {
@@ -58,8 +61,8 @@ function loadedBy(file) {
  *
  * @param {any} t @param {string} file @param {string} [pluginRoot]
  */
-function checkLoads(t, file, pluginRoot) {
-  const grants = handlerGrants({ file, workdir: '/', pluginRoot });
+async function checkLoads(t, file, pluginRoot) {
+  const grants = await handlerGrants({ file, workdir: '/', pluginRoot });
   const loaded = loadedBy(file);
   t.same(
     loaded.filter((at) => !covers(grants, at)),
@@ -201,19 +204,19 @@ t.test('a package and nothing around it', async (t) => {
     'secret.txt': '',
     'other/package.json': named('other'),
   });
-  const grants = handlerGrants({ file: './src/handler', workdir: `${dir}/app` });
+  const grants = await handlerGrants({ file: './src/handler', workdir: `${dir}/app` });
   t.same(grants, [`r${dir}/app`, `r${dir}/node_modules`]);
   for (const name of ['secret.txt', 'other/package.json'])
     t.notOk(covers(grants, path.join(dir, name)), name);
-  t.same(handlerGrants({ file: './missing', workdir: `${dir}/app` }), []);
-  t.same(handlerGrants({ file: './missing', workdir: `${dir}/app`, outdir: 'out' }), [
+  t.same(await handlerGrants({ file: './missing', workdir: `${dir}/app` }), []);
+  t.same(await handlerGrants({ file: './missing', workdir: `${dir}/app`, outdir: 'out' }), [
     `o${dir}/app/out`,
   ]);
 });
 
 t.test('without a package: the directory of the file', async (t) => {
   const dir = tree(t, { 'lone/handler.mjs': '', 'lone/util.mjs': '', 'other.txt': '' });
-  t.same(handlerGrants({ file: './handler', workdir: `${dir}/lone` }), [`r${dir}/lone`]);
+  t.same(await handlerGrants({ file: './handler', workdir: `${dir}/lone` }), [`r${dir}/lone`]);
 });
 
 t.test('broad directories are never granted', async (t) => {
@@ -229,22 +232,22 @@ t.test('broad directories are never granted', async (t) => {
   t.teardown(() => {
     process.env.HOME = before;
   });
-  const grants = handlerGrants({ file: './handler.js', workdir: home });
+  const grants = await handlerGrants({ file: './handler.js', workdir: home });
   t.same(
     grants,
     ['package.json', 'handler.js', 'node_modules'].map((name) => `r${home}/${name}`),
   );
   t.same(
-    handlerGrants({ file: './handler.js', workdir: `${home}/work` }),
+    await handlerGrants({ file: './handler.js', workdir: `${home}/work` }),
     ['work', 'package.json', 'node_modules'].map((name) => `r${home}/${name}`),
   );
   t.notOk(
     covers(
-      handlerGrants({ file: './handler.js', workdir: home, pluginRoot: home }),
+      await handlerGrants({ file: './handler.js', workdir: home, pluginRoot: home }),
       `${home}/.ssh`,
     ),
   );
-  const parent = handlerGrants({
+  const parent = await handlerGrants({
     file: `${home}/handler.js`,
     workdir: home,
     pluginRoot: path.dirname(home),
@@ -262,11 +265,15 @@ t.test('pluginRoot bounds the package', async (t) => {
     'node_modules/dep/index.js': '',
   });
   const pluginRoot = `${dir}/plugins/a`;
-  const grants = handlerGrants({ file: './handler.js', workdir: dir, pluginRoot });
+  const grants = await handlerGrants({ file: './handler.js', workdir: dir, pluginRoot });
   // Node.js wants to know whether it is of type "module".
   t.same(grants, [`r${pluginRoot}`, `r${dir}/node_modules`, `r${dir}/package.json`]);
   // The file of another place has a package of its own.
-  const outside = handlerGrants({ file: `${dir}/plugins/b/handler.js`, workdir: dir, pluginRoot });
+  const outside = await handlerGrants({
+    file: `${dir}/plugins/b/handler.js`,
+    workdir: dir,
+    pluginRoot,
+  });
   t.ok(covers(outside, `${dir}/plugins/b/handler.js`));
 });
 
@@ -277,9 +284,13 @@ t.test('symbolic links: a root, a file, both names are granted', async (t) => {
     link: '-> real',
     'bin/handler.js': '-> ../real/handler.js',
   });
-  const through = handlerGrants({ file: './handler.js', workdir: '/', pluginRoot: `${dir}/link` });
+  const through = await handlerGrants({
+    file: './handler.js',
+    workdir: '/',
+    pluginRoot: `${dir}/link`,
+  });
   t.same(through, [`r${dir}/link`, `r${dir}/real`]);
-  const file = handlerGrants({ file: './handler.js', workdir: `${dir}/bin` });
+  const file = await handlerGrants({ file: './handler.js', workdir: `${dir}/bin` });
   t.same(file, [`r${dir}/real`, `r${dir}/bin/handler.js`]);
 });
 
@@ -305,13 +316,16 @@ t.test('links that a plugin brings along lead nowhere', async (t) => {
   });
   for (const pluginRoot of [`${dir}/plugins/a`, undefined]) {
     for (const file of ['handler.js', 'sub/handler.js']) {
-      const grants = handlerGrants({ file: `${dir}/plugins/a/${file}`, workdir: dir, pluginRoot });
+      const grants = await handlerGrants({
+        file: `${dir}/plugins/a/${file}`,
+        workdir: dir,
+        pluginRoot,
+      });
       for (const name of ['.env', 'home/.ssh/id_rsa'])
         t.notOk(covers(grants, path.join(dir, name)), name);
       t.ok(covers(grants, `${dir}/home/node_modules/installed/package.json`));
       t.notOk(covers(grants, '/etc/passwd'));
-      // A link to a package by its name is how developers link, where nobody draws a border.
-      t.equal(covers(grants, `${dir}/secret/key`), pluginRoot === undefined);
+      t.notOk(covers(grants, `${dir}/secret/key`), 'nor by the name of a package');
     }
   }
 });
@@ -325,13 +339,14 @@ t.test('what guests may replace by links is not followed', async (t) => {
     'data/own/node_modules/work': '-> ../../../home/work',
     'home/work/package.json': named('work'),
     'home/work/handler.js': '',
+    'package.json': named('all', { workspaces: ['*'] }),
   });
   const writable = [`${dir}/data`];
   const ask = (/** @type {string} */ file, /** @type {string[]} */ list) =>
     handlerGrants({ file, workdir: `${dir}/data`, outdir: 'out', writable: list });
-  t.same(ask('./handler.js', writable), []);
-  t.same(ask('./own/handler.js', writable), [`r${dir}/data/own`]);
-  t.ok(covers(ask('./own/handler.js', []), `${dir}/home/work/handler.js`), 'else it is');
+  t.same(await ask('./handler.js', writable), []);
+  t.same(await ask('./own/handler.js', writable), [`r${dir}/data/own`]);
+  t.ok(covers(await ask('./own/handler.js', []), `${dir}/home/work/handler.js`), 'else it is');
 });
 
 t.test('what was found is remembered until something changes', async (t) => {
@@ -341,38 +356,132 @@ t.test('what was found is remembered until something changes', async (t) => {
     'app/node_modules/@scope/x/index.js': '',
     'dep/package.json': named('@scope/dep'),
     'dep/index.js': '',
+    'pnpm-workspace.yaml': '',
   });
   const old = new Date(Date.now() - 60_000);
-  for (const name of ['app/package.json', 'app/node_modules', 'app/node_modules/@scope'])
+  for (const name of [
+    'pnpm-workspace.yaml',
+    'app/package.json',
+    'app/node_modules',
+    'app/node_modules/@scope',
+  ])
     fs.utimesSync(path.join(dir, name), old, old);
   const ask = () => handlerGrants({ file: './handler.js', workdir: `${dir}/app` });
-  t.same(ask(), [`r${dir}/app`]);
-  const read = fs.readdirSync;
+  t.same(await ask(), [`r${dir}/app`]);
+  const read = fs.promises.opendir;
   let reads = 0;
-  fs.readdirSync = /** @type {any} */ (
+  fs.promises.opendir = /** @type {any} */ (
     (/** @type {any} */ ...args) => {
       reads++;
       return /** @type {any} */ (read)(...args);
     }
   );
   t.teardown(() => {
-    fs.readdirSync = read;
+    fs.promises.opendir = read;
   });
-  t.same(ask(), [`r${dir}/app`]);
+  t.same(await ask(), [`r${dir}/app`]);
   t.equal(reads, 0, 'no directory is read again');
   fs.symlinkSync('../../../dep', `${dir}/app/node_modules/@scope/dep`);
-  t.same(ask(), [`r${dir}/app`, `r${dir}/dep`], 'a new link is seen');
+  t.same(await ask(), [`r${dir}/app`, `r${dir}/dep`], 'a new link is seen');
   fs.unlinkSync(`${dir}/app/node_modules/@scope/dep`);
-  t.same(ask(), [`r${dir}/app`], 'so is its end');
+  t.same(await ask(), [`r${dir}/app`], 'so is its end');
   fs.mkdirSync(`${dir}/node_modules`);
-  t.same(ask(), [`r${dir}/app`, `r${dir}/node_modules`], 'and a new node_modules above');
+  t.same(await ask(), [`r${dir}/app`, `r${dir}/node_modules`], 'and a new node_modules above');
+});
+
+t.test('links are followed within one workspace', async (t) => {
+  const files = {
+    'all/apps/a/package.json': named('a'),
+    'all/apps/a/handler.js': '',
+    'all/apps/a/node_modules/b': '-> ../../../libs/b',
+    'all/apps/a/node_modules/victim': '-> ../../../../victim',
+    'all/apps/a/node_modules/misnamed': '-> ../../../libs/secret',
+    'all/apps/a/node_modules/@x/victim': '-> ../../../../../victim',
+    'all/libs/b/package.json': named('b'),
+    'all/libs/secret/package.json': named('secret'),
+    'victim/package.json': named('victim'),
+    'victim/.env': '',
+  };
+  const roots = {
+    npm: { 'all/package.json': named('all', { workspaces: ['*/*'] }) },
+    pnpm: { 'all/pnpm-workspace.yaml': 'packages: [apps/*]\n' },
+    none: { 'all/package.json': named('all') },
+  };
+  for (const [manager, more] of Object.entries(roots)) {
+    const dir = tree(t, { ...files, ...more });
+    const file = `${dir}/all/apps/a/handler.js`;
+    for (const pluginRoot of [undefined, `${dir}/all/apps/a`]) {
+      const { grants, unfollowed } = await handlerView({ file, workdir: '/', pluginRoot });
+      t.equal(covers(grants, `${dir}/all/libs/b/package.json`), manager !== 'none', manager);
+      t.notOk(covers(grants, `${dir}/all/libs/secret/package.json`), 'the name has to be right');
+      t.notOk(covers(grants, `${dir}/victim/.env`), 'another project');
+      const names = unfollowed.map(({ name }) => name).sort();
+      t.same(
+        names.filter((name) => name.endsWith('victim')),
+        ['@x/victim', 'victim'],
+      );
+      t.equal(names.includes('b'), manager === 'none');
+    }
+  }
+});
+
+t.test('a description that is no file, or endless, or too large', async (t) => {
+  const dir = tree(t, {
+    'package.json': named('all', { workspaces: ['*'] }),
+    'a/package.json': named('a'),
+    'a/handler.js': '',
+    'zero/package.json': '-> /dev/zero',
+    'large/package.json': named('large', { x: 'x'.repeat(2 ** 20) }),
+    'right/package.json': named('right', { x: 'x'.repeat(2 ** 19) }),
+    'fifo/x': '',
+    'directory/package.json/x': '',
+  });
+  execFileSync('mkfifo', [`${dir}/fifo/package.json`]);
+  fs.mkdirSync(`${dir}/a/node_modules`);
+  const names = ['fifo', 'zero', 'large', 'directory', 'right'];
+  for (const name of names) fs.symlinkSync(`../../${name}`, `${dir}/a/node_modules/${name}`);
+  const grants = await handlerGrants({ file: './handler.js', workdir: `${dir}/a` });
+  t.same(
+    names.filter((name) => covers(grants, `${dir}/${name}`)),
+    ['right'],
+  );
+});
+
+t.test('no more than 5,000 directories are read', async (t) => {
+  const dir = tree(t, { 'package.json': named('a', { workspaces: [] }), 'handler.js': '' });
+  fs.writeFileSync(`${dir}/pnpm-workspace.yaml`, '');
+  for (let i = 0; i < 5_100; i++)
+    fs.mkdirSync(`${dir}/node_modules/.pnpm/${i}/node_modules`, { recursive: true });
+  const { opendir } = fs.promises;
+  let reads = 0;
+  fs.promises.opendir = /** @type {any} */ (
+    (/** @type {any} */ ...args) => {
+      reads++;
+      return /** @type {any} */ (opendir)(...args);
+    }
+  );
+  t.teardown(() => {
+    fs.promises.opendir = opendir;
+  });
+  let turns = 0;
+  const timer = setInterval(() => turns++, 1);
+  await handlerGrants({ file: './handler.js', workdir: dir });
+  clearInterval(timer);
+  t.equal(reads, 5_000);
+  t.ok(turns > 5, `the event loop went on: ${turns} turns`);
+});
+
+t.test('the host does not wait for a description above the handler', async (t) => {
+  const dir = tree(t, { 'a/handler.js': '', 'a/node_modules/x/package.json': named('x') });
+  execFileSync('mkfifo', [`${dir}/package.json`]);
+  t.match(await handlerGrants({ file: './handler.js', workdir: `${dir}/a` }), [/\/a$|^r/]);
 });
 
 t.test('npm: an installation, workspaces, npm link', async (t) => {
   const dir = tree(t, {
     'app/package.json': named('app', { workspaces: ['packages/*'] }),
     'app/packages/a/package.json': named('a', { dependencies: { b: '*', 'is-odd': '3.0.1' } }),
-    'app/packages/a/handler.js': "require('b'); require('is-odd'); require('linked')",
+    'app/packages/a/handler.js': "require('b'); require('is-odd')",
     'app/packages/b/package.json': named('b', { dependencies: { 'is-number': '7.0.0' } }),
     'app/packages/b/index.js': "require('is-number')",
     'app/.env': '',
@@ -383,10 +492,14 @@ t.test('npm: an installation, workspaces, npm link', async (t) => {
   npm(`${dir}/linked`, 'install');
   npm(`${dir}/app`, 'install');
   npm(`${dir}/app`, 'link', '--no-save', '--install-links=false', '../linked');
-  const { grants, loaded } = checkLoads(t, `${dir}/app/packages/a/handler.js`);
-  t.ok(loaded.some((at) => at.endsWith('/linked/node_modules/is-buffer/index.js')));
+  const { grants, loaded } = await checkLoads(t, `${dir}/app/packages/a/handler.js`);
   t.ok(loaded.some((at) => at.endsWith('/app/packages/b/index.js')));
   t.notOk(covers(grants, `${dir}/app/.env`));
+  // Whose that is, nobody here has said.
+  const file = `${dir}/app/packages/a/handler.js`;
+  const { unfollowed } = await handlerView({ file, workdir: '/' });
+  t.match(unfollowed, [{ name: 'linked', real: `${dir}/linked` }]);
+  t.notOk(covers(grants, `${dir}/linked/index.js`), 'npm link: another project is not granted');
 });
 
 t.test('pnpm: an installation, a workspace, a link of it', async (t) => {
@@ -401,20 +514,23 @@ t.test('pnpm: an installation, a workspace, a link of it', async (t) => {
       dependencies: { 'is-buffer': '2.0.5', c: 'workspace:*' },
     }),
     'app/packages/b/index.js': "require('is-buffer'); require('c')",
-    'app/packages/c/package.json': named('c', { dependencies: { linked: 'link:../../../linked' } }),
+    'app/packages/c/package.json': named('c', {
+      dependencies: { linked: 'link:../../linked', other: 'link:../../../other' },
+    }),
     'app/packages/c/index.js': "require('linked')",
     'app/packages/private/package.json': named('private'),
-    'linked/package.json': named('linked'),
-    'linked/index.js': '',
+    'app/linked/package.json': named('linked'),
+    'app/linked/index.js': '',
+    'other/package.json': named('other'),
     'app/.env': '',
   });
   pnpm(`${dir}/app`, 'install', '--store-dir', `${dir}/store`);
   const file = `${dir}/app/packages/a/handler.js`;
   for (const pluginRoot of [undefined, `${dir}/app/packages/a`]) {
-    const { grants, loaded } = checkLoads(t, file, pluginRoot);
+    const { grants, loaded } = await checkLoads(t, file, pluginRoot);
     t.ok(loaded.some((at) => at.includes('/app/node_modules/.pnpm/is-odd@3.0.0/')));
     t.ok(loaded.some((at) => at.endsWith('/linked/index.js')));
-    for (const name of ['app/.env', 'app/packages/private/package.json'])
+    for (const name of ['app/.env', 'app/packages/private/package.json', 'other/package.json'])
       t.notOk(covers(grants, path.join(dir, name)), name);
   }
 });
@@ -427,7 +543,7 @@ t.test('pnpm: a store that projects share', async (t) => {
   });
   fs.mkdirSync(`${dir}/data`);
   pnpm(`${dir}/app`, 'install', '--store-dir', `${dir}/store`, '--config.ci=false');
-  const { grants, loaded } = checkLoads(t, `${dir}/app/handler.js`, `${dir}/app`);
+  const { grants, loaded } = await checkLoads(t, `${dir}/app/handler.js`, `${dir}/app`);
   t.ok(
     loaded.some((at) => at.startsWith(`${dir}/store/`)),
     loaded.join(' '),

@@ -104,6 +104,7 @@ NAPI_MODULE_INIT(/* env, exports */) {
       {"sendPiece", NULL, sbx_pieces_put, NULL, NULL, NULL, napi_enumerable, NULL},
       {"checkHost", NULL, check_host, NULL, NULL, NULL, napi_enumerable, NULL},
       {"stampFiles", NULL, sbx_stamp_files, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"stampFilesLater", NULL, sbx_stamp_files_later, NULL, NULL, NULL, napi_enumerable, NULL},
   };
   struct sbx_env *state = calloc(1, sizeof *state);
   if (!state) {

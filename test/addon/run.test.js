@@ -368,7 +368,7 @@ t.test('stampFiles() tells whether files are as they were', async (t) => {
   const dir = t.testdir({ a: '1' });
   const file = path.join(dir, 'a');
   const paths = Buffer.from([file, path.join(dir, 'b'), dir].map((at) => `${at}\0`).join(''));
-  const stamps = new Uint8Array(96);
+  const stamps = new Uint8Array(3 * 56);
   t.equal(addon.stampFiles({ paths, stamps }), false, 'not known yet');
   t.equal(addon.stampFiles({ paths, stamps }), true);
   fs.writeFileSync(path.join(dir, 'b'), '');
@@ -379,9 +379,23 @@ t.test('stampFiles() tells whether files are as they were', async (t) => {
   t.equal(addon.stampFiles({ paths: new Uint8Array(0), stamps: new Uint8Array(0) }), true);
   for (const bad of [
     {},
-    { paths, stamps: new Uint8Array(95) },
+    { paths, stamps: new Uint8Array(3 * 56 - 1) },
     { paths: Buffer.from('/etc'), stamps: new Uint8Array(0) },
-    { paths: Buffer.from('/etc\0x'), stamps: new Uint8Array(32) },
+    { paths: Buffer.from('/etc\0x'), stamps: new Uint8Array(56) },
   ])
     t.throws(() => addon.stampFiles(bad));
+});
+
+t.test('stampFilesLater() takes the same stamps on another thread', async (t) => {
+  const dir = t.testdir({ a: '1' });
+  const names = [path.join(dir, 'a'), path.join(dir, 'b'), '/dev/zero'];
+  const paths = Buffer.from(names.map((at) => `${at}\0`).join(''));
+  const stamps = await addon.stampFilesLater({ paths });
+  t.equal(stamps.length, 3 * 56);
+  t.equal(addon.stampFiles({ paths, stamps }), true);
+  fs.chmodSync(names[0], 0o600);
+  t.notOk(stamps.equals(await addon.stampFilesLater({ paths })), 'one has changed');
+  t.equal((await addon.stampFilesLater({ paths: new Uint8Array(0) })).length, 0);
+  for (const bad of [{}, { paths: Buffer.from('/etc') }, { paths: '/etc' }])
+    t.throws(() => addon.stampFilesLater(bad));
 });
