@@ -3,7 +3,8 @@
 import { fileURLToPath } from 'node:url';
 
 /**
- * Helper threads would not come along over fork(2): what a forked guest misses is work in parallel.
+ * Helper threads would not come along over fork(2): what a forked guest misses is work in parallel. (There is
+ * one all the same, which shows where its queue is: src/zygote/drain.c.)
  * V8 would leave the compiling of WebAssembly to one all the same. What the zygote has compiled is to
  * stay so when it collects its garbage. A guest that waits for some seconds would collect garbage to give
  * memory back, and write to pages it shares: it would have 2.6 MB more of its own.
@@ -12,7 +13,7 @@ import { fileURLToPath } from 'node:url';
  */
 const ZYGOTE_FLAGS = [
   '--single-threaded',
-  '--v8-pool-size=0',
+  '--v8-pool-size=1',
   '--no-wasm-async-compilation',
   '--no-flush-bytecode',
   '--no-memory-reducer',

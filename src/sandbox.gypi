@@ -68,7 +68,7 @@
       'sources': [
         'zygote/zygote.c', 'zygote/serve.c', 'zygote/guest.c', 'zygote/memory.c',
         'zygote/entropy.c', 'zygote/descriptors.c', 'zygote/ready.c',
-        'zygote/spares.c', 'zygote/study.c', 'zygote/arena.c',
+        'zygote/spares.c', 'zygote/study.c', 'zygote/arena.c', 'zygote/drain.c',
       ],
     },
     {

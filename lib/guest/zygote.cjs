@@ -46,30 +46,6 @@ function begin() {
   process.chdir('.'); // It has been changed behind the back of a cache.
 }
 
-/**
- * Where its event loop has nothing to do, Node.js 20 waits for V8's threads, which are not here, and
- * compiling leaves them some work that nobody needs: until a module is there, there is something to
- * do.
- */
-function keepAliveForWebAssembly() {
-  const { WebAssembly } = /** @type {any} */ (globalThis);
-  const { apply } = Reflect;
-  const { setInterval, clearInterval } = globalThis;
-  for (const name of ['compile', 'compileStreaming', 'instantiate', 'instantiateStreaming']) {
-    const original = WebAssembly[name];
-    defineProperty(WebAssembly, name, {
-      value: async (/** @type {any[]} */ ...args) => {
-        const timer = setInterval(() => {}, 2 ** 31 - 1);
-        try {
-          return await apply(original, WebAssembly, args);
-        } finally {
-          clearInterval(timer);
-        }
-      },
-    });
-  }
-}
-
 /** Ways out of the process that would wait for threads of the zygote, which a guest does not have. */
 function endLikeAFork() {
   host.reallyExit = (/** @type {unknown} */ code) => native.exit(Number(code) || 0);
@@ -102,7 +78,6 @@ function collectGarbage() {
 async function start() {
   Math.random = random;
   endLikeAFork();
-  if (Number(process.versions.node.split('.')[0]) < 22) keepAliveForWebAssembly();
   prepare();
   await rehearse(native, run, 10);
   rehearsePieces();
