@@ -53,7 +53,7 @@
       'sources': [
         'launcher/main.c', 'launcher/serve.c', 'launcher/init.c', 'launcher/zygote.c',
         'launcher/selftest.c', 'launcher/child.c', 'launcher/broker.c', 'launcher/notify.c',
-        'launcher/kept.c', 'launcher/answered.c', 'launcher/pending.c', 'launcher/local.c', 'launcher/datagram.c', 'launcher/sock.c',
+        'launcher/kept.c', 'launcher/answered.c', 'launcher/pace.c', 'launcher/pending.c', 'launcher/local.c', 'launcher/datagram.c', 'launcher/sock.c',
         'launcher/stub.c', 'launcher/asker.c', 'launcher/netbox.c', 'launcher/nameservers.c',
         'launcher/traffic.c',
         'launcher/connections.c', 'launcher/forked.c', 'launcher/probe.c',

@@ -128,6 +128,7 @@ struct sbx_net_report {
   uint64_t allowed;  /* connections */
   uint64_t refused;  /* connections, for whatever reason, and sockets that are not TCP */
   uint64_t unlisted; /* of both, those that `seen` had no room for */
+  uint64_t cpu_us;   /* of the broker, where it is a process of its own */
   uint32_t n;        /* the message is cut there */
   struct sbx_net_seen {
     uint8_t ip[16]; /* as in core/netaddr.h */

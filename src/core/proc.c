@@ -150,3 +150,7 @@ uint64_t sbx_now_real_ns(void) {
 uint64_t sbx_now_mono_ns(void) {
   return now_ns(CLOCK_MONOTONIC);
 }
+
+uint64_t sbx_now_cpu_us(void) {
+  return now_ns(CLOCK_PROCESS_CPUTIME_ID) / 1000u;
+}

@@ -43,5 +43,6 @@ int sbx_proc_io_read(int fd, struct sbx_proc_io *out);
 /* CLOCK_REALTIME and CLOCK_MONOTONIC in nanoseconds. */
 uint64_t sbx_now_real_ns(void);
 uint64_t sbx_now_mono_ns(void);
+uint64_t sbx_now_cpu_us(void); /* what the calling process has used */
 
 #endif

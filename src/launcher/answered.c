@@ -36,7 +36,7 @@ void sbx_answered_add(struct sbx_answered *a, const struct sbx_notify_call *call
   a->at[i].addr = addr ? *addr : none;
 }
 
-bool sbx_answered_before(const struct sbx_answered *a, const struct sbx_notify_call *call, int sock,
+bool sbx_answered_before(struct sbx_answered *a, const struct sbx_notify_call *call, int sock,
                          const struct sbx_netaddr *addr, int *error) {
   struct stat st;
   ino_t inode;
@@ -49,6 +49,9 @@ bool sbx_answered_before(const struct sbx_answered *a, const struct sbx_notify_c
     return false;
   if (sock >= 0 ? fstat(sock, &st) < 0 : sbx_notify_inode(call, (int)call->args[0], &inode) < 0)
     return false;
+  if ((sock >= 0 ? st.st_ino : inode) != a->at[i].inode)
+    return false;
+  a->at[i].until_ns = sbx_now_mono_ns() + LATER_NS; /* One signal may follow another. */
   *error = a->at[i].error;
-  return (sock >= 0 ? st.st_ino : inode) == a->at[i].inode;
+  return true;
 }

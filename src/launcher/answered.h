@@ -37,7 +37,7 @@ void sbx_answered_add(struct sbx_answered *answered, const struct sbx_notify_cal
 
 /* Whether the same thread has made the same call a moment ago, of the same socket; *error is then
  * what it was answered. `sock` -1: it cannot be had any more, and is asked for by its number. */
-bool sbx_answered_before(const struct sbx_answered *answered, const struct sbx_notify_call *call,
+bool sbx_answered_before(struct sbx_answered *answered, const struct sbx_notify_call *call,
                          int sock, const struct sbx_netaddr *addr, int *error);
 
 #endif

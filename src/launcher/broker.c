@@ -12,16 +12,19 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "../core/fd.h"
 #include "../core/policy.h"
+#include "../core/proc.h"
 #include "answered.h"
 #include "datagram.h"
 #include "kept.h"
 #include "local.h"
 #include "netbox.h"
 #include "notify.h"
+#include "pace.h"
 #include "pending.h"
 #include "sock.h"
 #include "stub.h"
@@ -40,6 +43,11 @@
 #define MUSL_PROBE 65535u
 /* Calls answered in a row before the process's other duties get a look. */
 #define BATCH 32
+/* What a guest may ask for, on average, and at once. A call takes 30 us or so; a question to the
+ * stub takes the host some of its time as well, and counts for several. */
+#define CALLS_A_SECOND 5000
+#define CALLS_AT_ONCE 5000
+#define QUESTION_CALLS 5
 
 struct sbx_broker {
   int listener, epoll;
@@ -56,11 +64,14 @@ struct sbx_broker {
   struct sbx_traffic traffic;
   struct sbx_netgrants grants;
   struct sbx_datagram datagram;
+  struct sbx_pace pace;
+  int pace_fd; /* a timer, from the first time on that the guest has to wait; -1: none */
+  pid_t guest;
   struct sbx_stub *stub; /* from the first connection on that may be its own */
 };
 
 /* What an event of the epoll set is about. */
-enum { TAG_LISTENER, TAG_PENDING, TAG_STUB, TAG_TRAFFIC };
+enum { TAG_LISTENER, TAG_PENDING, TAG_STUB, TAG_TRAFFIC, TAG_PACE };
 
 static int watch(struct sbx_broker *b, int fd, uint32_t events, uint32_t tag) {
   struct epoll_event event = {.events = events, .data = {.u32 = tag}};
@@ -158,6 +169,8 @@ static int judge(struct sbx_broker *b, const struct sbx_netaddr *addr) {
 static bool take_socket(struct sbx_broker *b, const struct sbx_notify_call *call, int *sock) {
   int number = (int)call->args[0];
   *sock = b->kept.active ? sbx_kept_take(&b->kept, call, number) : sbx_notify_fd(call, number);
+  if (b->kept.active && *sock == -EPERM)
+    *sock = sbx_pending_take(&b->pending, call);
   if (sbx_notify_valid(b->listener, call->id))
     return true;
   if (*sock >= 0) /* The call may be made again. */
@@ -466,8 +479,44 @@ static void answer(struct sbx_broker *b, const struct sbx_notify_call *call) {
     sbx_notify_answer(b->listener, call->id, EPERM, 0);
 }
 
+/* What the guest asks of is looked at, or is not. */
+static void listen_to_guest(struct sbx_broker *b, bool on) {
+  struct epoll_event calls = {.events = on ? EPOLLIN : 0, .data = {.u32 = TAG_LISTENER}};
+  struct epoll_event questions = {.events = on ? EPOLLIN : 0, .data = {.u32 = TAG_STUB}};
+  epoll_ctl(b->epoll, EPOLL_CTL_MOD, b->listener, &calls);
+  if (b->stub)
+    epoll_ctl(b->epoll, EPOLL_CTL_MOD, sbx_stub_fd(b->stub), &questions);
+}
+
+/* Returns whether the guest may ask for something now. If not, a timer says when it may. */
+static bool may_ask(struct sbx_broker *b) {
+  if (sbx_pace_may(&b->pace, sbx_now_mono_ns()))
+    return true;
+  if (b->pace_fd < 0) {
+    b->pace_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (b->pace_fd < 0 || watch(b, b->pace_fd, EPOLLIN, TAG_PACE) < 0) {
+      sbx_fd_close(&b->pace_fd);
+      return true;
+    }
+  }
+  /* Some at a time, so that to wait costs less than to serve. */
+  uint64_t wait = sbx_pace_wait_ns(&b->pace) + BATCH * UINT64_C(1000000000) / CALLS_A_SECOND;
+  struct itimerspec at = {.it_value = {(time_t)(wait / 1000000000u), (long)(wait % 1000000000u)}};
+  timerfd_settime(b->pace_fd, 0, &at, NULL);
+  listen_to_guest(b, false);
+  return false;
+}
+
+static void on_pace(struct sbx_broker *b) {
+  uint64_t ticks;
+  if (read(b->pace_fd, &ticks, sizeof ticks) > 0)
+    listen_to_guest(b, true);
+}
+
 static void serve(struct sbx_broker *b) {
   struct sbx_notify_call call;
+  if (!may_ask(b))
+    return;
   for (int i = 0; i < BATCH; i++) {
     struct pollfd p = {.fd = b->listener, .events = POLLIN};
     if (poll(&p, 1, 0) <= 0)
@@ -479,8 +528,16 @@ static void serve(struct sbx_broker *b) {
     }
     if (sbx_notify_recv(b->listener, &call) <= 0)
       return;
+    if (b->guest == 0)
+      b->guest = sbx_notify_process(call.tid);
+    sbx_pace_take(&b->pace, 1);
     answer(b, &call);
   }
+}
+
+static void serve_stub(struct sbx_broker *b) {
+  if (may_ask(b))
+    sbx_pace_take(&b->pace, QUESTION_CALLS * sbx_stub_dispatch(b->stub));
 }
 
 void sbx_broker_dispatch(struct sbx_broker *b) {
@@ -493,7 +550,9 @@ void sbx_broker_dispatch(struct sbx_broker *b) {
     else if (tag == TAG_TRAFFIC)
       sbx_traffic_read(&b->traffic, &b->report);
     else if (tag == TAG_STUB)
-      sbx_stub_dispatch(b->stub);
+      serve_stub(b);
+    else if (tag == TAG_PACE)
+      on_pace(b);
     else
       sbx_pending_dispatch(&b->pending);
   }
@@ -518,7 +577,8 @@ int sbx_broker_open(int listener, const struct sbx_netrules *rules, unsigned per
     return sbx_err_set(err, SBX_STAGE_SECCOMP, ENOMEM, "no memory for the broker");
   }
   b->listener = listener;
-  b->epoll = -1;
+  b->epoll = b->pace_fd = -1;
+  sbx_pace_init(&b->pace, CALLS_A_SECOND, CALLS_AT_ONCE, sbx_now_mono_ns());
   b->box = (struct sbx_netbox){.ns_fd = -1, .servers = {-1, -1}};
   b->rules = rules;
   b->permit = permit;
@@ -553,6 +613,10 @@ int sbx_broker_fd(const struct sbx_broker *b) {
   return b->epoll;
 }
 
+pid_t sbx_broker_guest(const struct sbx_broker *b) {
+  return b->guest > 0 ? b->guest : 0;
+}
+
 enum sbx_net_verdict sbx_broker_grant(struct sbx_broker *b, const char *name, size_t len,
                                       const struct sockaddr *sa, socklen_t sa_len) {
   return sbx_netrules_grant(b->rules, name, len, sa, sa_len, &b->grants);
@@ -580,6 +644,7 @@ void sbx_broker_close(struct sbx_broker *b) {
   sbx_stub_close(b->stub);
   sbx_netbox_close(&b->box);
   sbx_traffic_close(&b->traffic);
+  sbx_fd_close(&b->pace_fd);
   sbx_fd_close(&b->epoll);
   sbx_fd_close(&b->listener);
   free(b);

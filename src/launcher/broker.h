@@ -60,8 +60,12 @@ void sbx_broker_box(struct sbx_broker *b);
 int sbx_broker_fd(const struct sbx_broker *b);
 
 /* Answers what can be answered now: a bounded number of calls, none of which the guest can make
- * wait for longer than a few milliseconds. */
+ * wait for longer than a few milliseconds. A guest that asks for more than so many a second waits,
+ * and nothing else does. */
 void sbx_broker_dispatch(struct sbx_broker *b);
+
+/* Which process has asked for something, as this one sees it; 0: none has yet. */
+pid_t sbx_broker_guest(const struct sbx_broker *b);
 
 /* A name that the guest looked up has resolved to an address: see sbx_netrules_grant(). */
 enum sbx_net_verdict sbx_broker_grant(struct sbx_broker *b, const char *name, size_t len,

@@ -69,6 +69,10 @@ int sbx_connections_dispatch(struct sbx_connections *c, struct sbx_err *err) {
   return 0;
 }
 
+pid_t sbx_connections_guest(const struct sbx_connections *c) {
+  return c->broker ? sbx_broker_guest(c->broker) : 0;
+}
+
 void sbx_connections_grant(struct sbx_connections *c, struct sbx_ctl_grant *grant) {
   size_t len = strnlen(grant->name, sizeof grant->name);
   for (uint32_t i = 0; i < grant->n; i++) {

@@ -39,6 +39,9 @@ int sbx_connections_fd(const struct sbx_connections *c);
 /* There is something to do. -errno with `err` filled: the guest must not go on. */
 int sbx_connections_dispatch(struct sbx_connections *c, struct sbx_err *err);
 
+/* Which process has asked for something; 0: none has yet. */
+pid_t sbx_connections_guest(const struct sbx_connections *c);
+
 /* Whether there is a name that the host is to be asked for. */
 bool sbx_connections_ask(struct sbx_connections *c, struct sbx_ctl_ask *out);
 

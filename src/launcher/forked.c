@@ -10,12 +10,18 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../core/fd.h"
+#include "../core/proc.h"
 #include "../guards/listener.h"
 #include "connections.h"
 #include "notify.h"
+
+/* Between two looks at the CPU time, in ns. */
+#define LOOK_SOONEST UINT64_C(5000000)
+#define LOOK_LATEST UINT64_C(3600000000000)
 
 /* --- the broker's process -------------------------------------------------------------------- */
 
@@ -23,6 +29,7 @@ struct broker_job {
   const struct sbx_guard_shared *shared;
   uint64_t id;
   int sock, listener;
+  uint64_t next_look_ns; /* at the CPU time; UINT64_MAX: no more */
 };
 
 /* Returns whether the launcher still listens. */
@@ -56,6 +63,42 @@ static bool on_message(const struct broker_job *job, struct sbx_connections *c) 
   return tell(job, &msg) && ask_host(job, c);
 }
 
+static uint64_t guest_cpu_us(pid_t pid) {
+  clockid_t clock;
+  struct timespec used;
+  if (pid <= 0 || clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) < 0)
+    return 0;
+  return (uint64_t)used.tv_sec * 1000000u + (uint64_t)used.tv_nsec / 1000u;
+}
+
+/* What this process uses is its run's. The zygote looks at the guest alone; here both are counted.
+ */
+static void look_at_cpu(struct broker_job *job, const struct sbx_connections *c) {
+  uint64_t limit = job->shared->policy->cpu_ms * 1000u, now = sbx_now_mono_ns();
+  struct sbx_ctl over = {.type = SBX_CTL_KILL};
+  if (limit == 0 || now < job->next_look_ns)
+    return;
+  uint64_t used = sbx_now_cpu_us() + guest_cpu_us(sbx_connections_guest(c));
+  if (used >= limit) {
+    job->next_look_ns = UINT64_MAX;
+    tell(job, &over);
+    return;
+  }
+  /* Not sooner than all processors together can use up what is left. */
+  long processors = sysconf(_SC_NPROCESSORS_ONLN);
+  uint64_t wait = (limit - used) * 1000u / (uint64_t)(processors > 0 ? processors : 1);
+  wait = wait < LOOK_SOONEST ? LOOK_SOONEST : wait > LOOK_LATEST ? LOOK_LATEST : wait;
+  job->next_look_ns = now + wait;
+}
+
+/* How long to wait, in ms. */
+static int patience(const struct broker_job *job) {
+  uint64_t now = sbx_now_mono_ns();
+  if (job->shared->policy->cpu_ms == 0 || job->next_look_ns == UINT64_MAX)
+    return -1;
+  return job->next_look_ns > now ? (int)((job->next_look_ns - now) / 1000000u) + 1 : 0;
+}
+
 /* Until the launcher says, by end-of-file, that the guest is over, or is itself. */
 static void __attribute__((noreturn)) broke(struct broker_job *job) {
   const struct sbx_policy *policy = job->shared->policy;
@@ -79,7 +122,7 @@ static void __attribute__((noreturn)) broke(struct broker_job *job) {
   while (more) {
     struct pollfd fds[] = {{.fd = job->sock, .events = POLLIN},
                            {.fd = sbx_connections_fd(&c), .events = POLLIN}};
-    if (poll(fds, 2, -1) < 0 && errno != EINTR)
+    if (poll(fds, 2, patience(job)) < 0 && errno != EINTR)
       break;
     if (fds[1].revents) {
       sbx_connections_dispatch(&c, &err);
@@ -87,9 +130,12 @@ static void __attribute__((noreturn)) broke(struct broker_job *job) {
     }
     if (more && fds[0].revents)
       more = on_message(job, &c);
+    look_at_cpu(job, &c);
   }
-  if (sbx_connections_report(&c, &msg.u.net))
+  if (sbx_connections_report(&c, &msg.u.net)) {
+    msg.u.net.cpu_us = sbx_now_cpu_us();
     tell(job, &msg);
+  }
   _exit(0);
 }
 
@@ -173,7 +219,7 @@ static int fork_broker(struct sbx_server *s, struct sbx_run *run) {
   int pair[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
     return -errno;
-  struct broker_job job = {s->shared, run->id, pair[1], run->listener_fd};
+  struct broker_job job = {s->shared, run->id, pair[1], run->listener_fd, 0};
   int rc = watch(s, pair[0], run->id);
   pid_t pid = rc < 0 ? -1 : fork();
   if (pid == 0)
@@ -227,11 +273,27 @@ static void mark_lost(struct sbx_ctl *last) {
     end->reason = SBX_REASON_LOST;
 }
 
+void sbx_forked_over(struct sbx_server *s, struct sbx_run *run) {
+  struct sbx_ctl kill = {.type = SBX_CTL_KILL, .run = run->id};
+  if (!run->of)
+    return;
+  run->over_cpu = true;
+  sbx_zygotes_end(s, run, &kill);
+}
+
+void sbx_forked_net(struct sbx_server *s, struct sbx_run *run, struct sbx_ctl *net) {
+  if (run->last && run->last->type == SBX_CTL_EXIT)
+    run->last->u.exit.usage.system_us += net->u.net.cpu_us;
+  sbx_server_tell(s, net);
+}
+
 void sbx_forked_end(struct sbx_server *s, struct sbx_run *run, struct sbx_ctl *last) {
   struct sbx_ctl nothing = {.type = SBX_CTL_NET, .run = run->id};
   run->of = NULL;
   if (run->alone)
     mark_lost(last);
+  if (run->over_cpu && last->type == SBX_CTL_EXIT && last->u.exit.reason == SBX_REASON_KILL)
+    last->u.exit.reason = SBX_REASON_CPU;
   if (!run->last && run->init > 0)
     run->last = copy(last);
   if (run->last && run->init > 0) {

@@ -27,6 +27,12 @@ void sbx_forked_ready(struct sbx_server *s, struct sbx_run *run);
 /* The broker cannot work: the guest is killed, and the host told why. */
 void sbx_forked_fail(struct sbx_server *s, struct sbx_run *run, const struct sbx_err *err);
 
+/* The broker says: guest and broker have used more CPU time than the run may. */
+void sbx_forked_over(struct sbx_server *s, struct sbx_run *run);
+
+/* The broker's report, which is told the host: what it has used counts as the guest's. */
+void sbx_forked_net(struct sbx_server *s, struct sbx_run *run, struct sbx_ctl *net);
+
 /* The guest of any forked run is over, as `last` says, which is EXIT or FAILED. Tells the host and
  * drops the run, now or when the broker has reported. */
 void sbx_forked_end(struct sbx_server *s, struct sbx_run *run, struct sbx_ctl *last);

@@ -171,8 +171,10 @@ static void on_status(struct init *s) {
 
 static void on_connections(struct init *s) {
   struct sbx_err err = {0};
+  uint64_t before = sbx_now_cpu_us();
   if (sbx_connections_dispatch(&s->connections, &err) == 0) {
     ask_host(s);
+    sbx_guest_served(&s->guest, sbx_now_cpu_us() - before);
     return;
   }
   kill_tree(s);

@@ -104,8 +104,7 @@ int sbx_notify_memory(const struct sbx_notify_call *call, uint64_t from, void *t
   return (size_t)n == len ? 0 : -EFAULT;
 }
 
-/* Kernels before 6.9 have pidfds of processes only, that is of a process's first thread. */
-static pid_t process_of(pid_t tid) {
+pid_t sbx_notify_process(pid_t tid) {
   char path[40], text[1024];
   snprintf(path, sizeof path, "%d/status", tid);
   SBX_AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -124,9 +123,10 @@ static int open_pidfd(pid_t tid) {
   int fd = (int)syscall(SYS_pidfd_open, tid, PIDFD_THREAD);
   if (fd < 0 && errno == EINVAL)
     fd = (int)syscall(SYS_pidfd_open, tid, 0);
-  /* ENOENT: a thread, but not the first one. It was EINVAL before Linux 6.15. */
+  /* ENOENT: a thread, but not the first one. It was EINVAL before Linux 6.15. Kernels before 6.9
+   * have pidfds of processes only, that is of a process's first thread. */
   if (fd < 0 && (errno == EINVAL || errno == ENOENT))
-    fd = (int)syscall(SYS_pidfd_open, process_of(tid), 0);
+    fd = (int)syscall(SYS_pidfd_open, sbx_notify_process(tid), 0);
   return fd < 0 ? -errno : fd;
 }
 

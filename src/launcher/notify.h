@@ -47,6 +47,9 @@ int sbx_notify_memory(const struct sbx_notify_call *call, uint64_t from, void *t
  * caller has none of that number, anything else when it cannot be had. */
 int sbx_notify_fd(const struct sbx_notify_call *call, int fd);
 
+/* Which process a thread is of; -1: not known any more. */
+pid_t sbx_notify_process(pid_t tid);
+
 /* Whether sbx_notify_fd() can work: container runtimes refuse pidfd_getfd(2) to processes without
  * CAP_SYS_PTRACE, even over their own children. */
 bool sbx_notify_fd_works(void);

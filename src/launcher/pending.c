@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -64,7 +65,12 @@ static void on_event(struct sbx_pending *p, uint32_t i) {
   int sock = p->at[i].sock;
   if (sock < 0) /* dropped by an earlier event of the same round */
     return;
-  if (sbx_notify_valid(p->listener, call->id)) {
+  bool valid = sbx_notify_valid(p->listener, call->id);
+  if (!valid && p->kept->active) { /* Until the next sweep: the call may be made again. */
+    epoll_ctl(p->epoll, EPOLL_CTL_DEL, sock, NULL);
+    return;
+  }
+  if (valid) {
     /* Asking SO_ERROR would leave the socket in another state than a blocking connect(2) does. */
     int error = sbx_sock_connect(sock, fcntl(sock, F_GETFL), &p->at[i].addr);
     if (sbx_sock_is_under_way(error))
@@ -115,6 +121,23 @@ void sbx_pending_add(struct sbx_pending *p, const struct sbx_notify_call *call, 
   p->at[i].addr = *addr;
   p->n++;
   set_timer(p);
+}
+
+int sbx_pending_take(struct sbx_pending *p, const struct sbx_notify_call *call) {
+  struct stat st;
+  ino_t inode;
+  if (sbx_notify_inode(call, (int)call->args[0], &inode) < 0)
+    return -EPERM;
+  for (uint32_t i = 0; i < SBX_PENDING_MAX; i++) {
+    int sock = p->at[i].sock;
+    if (sock < 0 || fstat(sock, &st) < 0 || st.st_ino != inode ||
+        sbx_notify_valid(p->listener, p->at[i].call.id))
+      continue;
+    int copy = fcntl(sock, F_DUPFD_CLOEXEC, 0);
+    forget(p, i);
+    return copy < 0 ? -EPERM : copy;
+  }
+  return -EPERM;
 }
 
 void sbx_pending_dispatch(struct sbx_pending *p) {

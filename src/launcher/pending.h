@@ -40,6 +40,10 @@ int sbx_pending_open(struct sbx_pending *pending, int listener, struct sbx_kept 
 void sbx_pending_add(struct sbx_pending *pending, const struct sbx_notify_call *call, int sock,
                      const struct sbx_netaddr *asked, const struct sbx_netaddr *addr);
 
+/* The socket that a call is about which was made before, and interrupted while it waited: where
+ * there is no other way to it than by what is kept. Returns it, the caller's, or -EPERM. */
+int sbx_pending_take(struct sbx_pending *pending, const struct sbx_notify_call *call);
+
 /* To be called when pending->epoll can be read. Never waits. */
 void sbx_pending_dispatch(struct sbx_pending *pending);
 

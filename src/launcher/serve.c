@@ -320,6 +320,10 @@ static int read_broker(struct sbx_server *s, struct sbx_run *run) {
     msg.run = run->id;
     if (msg.type == SBX_CTL_FAILED)
       sbx_forked_fail(s, run, &msg.u.err);
+    else if (msg.type == SBX_CTL_KILL)
+      sbx_forked_over(s, run);
+    else if (msg.type == SBX_CTL_NET)
+      sbx_forked_net(s, run, &msg);
     else
       sbx_server_tell(s, &msg);
     if (msg.type == SBX_CTL_NET && sbx_forked_done(s, run, true))

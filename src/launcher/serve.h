@@ -34,6 +34,7 @@ struct sbx_run {
   int listener_fd;      /* the way of the listener, then the listener; -1: neither, or a broker's */
   bool listens;         /* it has come, and nothing was asked for yet */
   bool alone;           /* its broker ended first */
+  bool over_cpu;        /* its broker has said so */
   struct sbx_ctl *last; /* what is told once there is no guest and no broker; or NULL */
 };
 

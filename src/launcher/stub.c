@@ -273,14 +273,15 @@ static bool is_known(const struct sbx_stub *s, const struct connection *c) {
 }
 
 /* One that there is no room for is lost: its resolver asks again. */
-static void take_datagrams(struct sbx_stub *s, int sock) {
-  for (int i = 0; i < BATCH; i++) {
+static uint32_t take_datagrams(struct sbx_stub *s, int sock) {
+  uint32_t i = 0;
+  for (; i < BATCH; i++) {
     struct connection asked = {.state = WAITING, .fd = -1, .age = s->age++};
     /* Longer ones are cut, and still too long. */
     uint8_t bytes[SBX_DNS_QUESTION_MAX + 1];
     ssize_t n = sbx_asker_recv(&asked.asker, sock, bytes, sizeof bytes);
     if (n < 0)
-      return;
+      break;
     int rcode = sbx_dns_read(bytes, (size_t)n, &asked.question);
     if (rcode > SBX_DNS_OK)
       reply(s, &asked, (enum sbx_dns_rcode)rcode, NULL, 0);
@@ -288,18 +289,21 @@ static void take_datagrams(struct sbx_stub *s, int sock) {
     if (c)
       *c = asked;
   }
+  return i;
 }
 
-void sbx_stub_dispatch(struct sbx_stub *s) {
+uint32_t sbx_stub_dispatch(struct sbx_stub *s) {
   struct epoll_event events[BATCH];
   int n = epoll_wait(s->epoll, events, BATCH, 0);
+  uint32_t did = 0;
   for (int i = 0; i < n; i++) {
     uint32_t at = events[i].data.u32;
     if (at >= CONNECTIONS_MAX) {
-      take_datagrams(s, s->datagrams[at - CONNECTIONS_MAX]);
+      did += take_datagrams(s, s->datagrams[at - CONNECTIONS_MAX]);
       continue;
     }
     struct connection *c = &s->at[at];
+    did++;
     if (c->state == EXPECTED)
       take_guest(s, c);
     else if (c->state == READING)
@@ -307,6 +311,7 @@ void sbx_stub_dispatch(struct sbx_stub *s) {
     else if (c->state == WAITING) /* Nothing but its end is listened for. */
       drop(c);
   }
+  return did;
 }
 
 bool sbx_stub_ask(struct sbx_stub *s, struct sbx_ctl_ask *out) {

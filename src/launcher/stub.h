@@ -44,8 +44,9 @@ int sbx_stub_hear(struct sbx_stub *s, const int *socks);
  * 0 or the errno that the guest gets. */
 int sbx_stub_expect(struct sbx_stub *s, int sock, struct sbx_netaddr *addr);
 
-/* A bounded number of reads and answers; never waits. */
-void sbx_stub_dispatch(struct sbx_stub *s);
+/* A bounded number of reads and answers; never waits. Returns what was looked at: connections that
+ * came or had something to read, and datagrams. */
+uint32_t sbx_stub_dispatch(struct sbx_stub *s);
 
 /* Whether there is a name to ask the host for. */
 bool sbx_stub_ask(struct sbx_stub *s, struct sbx_ctl_ask *out);

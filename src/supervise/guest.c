@@ -140,6 +140,11 @@ bool sbx_guest_reap(struct sbx_guest *guest, pid_t pid) {
   return true;
 }
 
+void sbx_guest_served(struct sbx_guest *guest, uint64_t cpu_us) {
+  guest->exit.usage.system_us += cpu_us;
+  guest->watch.reaped_cpu_us += cpu_us;
+}
+
 const struct sbx_ctl_exit *sbx_guest_report(struct sbx_guest *guest) {
   if (WIFSIGNALED(guest->exit.status) && WTERMSIG(guest->exit.status) == SIGXCPU)
     sbx_guest_blame(guest, SBX_REASON_CPU);

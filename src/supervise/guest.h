@@ -56,6 +56,9 @@ void sbx_guest_blame(struct sbx_guest *guest, enum sbx_reason reason);
  * Returns whether it was there to be waited for. */
 bool sbx_guest_reap(struct sbx_guest *guest, pid_t pid);
 
+/* What others have spent for it, which counts as its own. */
+void sbx_guest_served(struct sbx_guest *guest, uint64_t cpu_us);
+
 /* The report, once it is gone. */
 const struct sbx_ctl_exit *sbx_guest_report(struct sbx_guest *guest);
 

@@ -280,6 +280,21 @@ static void races(struct world *w) {
   close(r.other);
 }
 
+/* One that asks for more than so many a second waits, and is answered. */
+static void paced(struct world *w) {
+  enum { N = 12000, A_SECOND = 5000, AT_ONCE = 5000 };
+  struct timespec from, to;
+  int good = 0, fd = tcp(0);
+  clock_gettime(CLOCK_MONOTONIC, &from);
+  for (int i = 0; i < N; i++)
+    good += attempt_port(fd, w->port[CLOSED]) == EACCES;
+  clock_gettime(CLOCK_MONOTONIC, &to);
+  double s = (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
+  child_ok(good == N && s > (double)(N - AT_ONCE) / A_SECOND * 0.95,
+           "%d calls in a row take as long as they may (%d right, %.2f s)", N, good, s);
+  close(fd);
+}
+
 static void *slow(void *arg) {
   struct world *w = arg;
   int fd = tcp(0);
@@ -492,6 +507,8 @@ static void guest_body(struct world *w) {
   interrupted(w, 0);
   interrupted(w, SOCK_NONBLOCK);
   races(w);
+  if (!w->setup->own_net && !w->setup->no_getfd)
+    paced(w);
   flag_race(w);
   slow_next_to_fast(w);
   processes(w);

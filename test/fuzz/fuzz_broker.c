@@ -30,6 +30,7 @@ static int fuzz_bind(int fd, const struct sockaddr *sa, socklen_t len);
 /* It is the fuzzer's own. */
 #define setitimer(which, value, old) ((void)(value))
 #include "../../src/launcher/answered.c"
+#include "../../src/launcher/pace.c"
 #include "../../src/launcher/broker.c"
 #include "../../src/launcher/datagram.c"
 #include "../../src/launcher/kept.c"
@@ -142,6 +143,10 @@ int sbx_notify_fd(const struct sbx_notify_call *call, int fd) {
   if (how & 32)
     return socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
   return socket(AF_INET, (how & 4 ? SOCK_DGRAM : SOCK_STREAM) | (how & 8 ? 0 : SOCK_NONBLOCK), 0);
+}
+
+pid_t sbx_notify_process(pid_t tid) {
+  return tid;
 }
 
 bool sbx_notify_fd_works(void) {
@@ -307,8 +312,9 @@ int sbx_stub_expect(struct sbx_stub *s, int sock, struct sbx_netaddr *addr) {
   return fuzz.calls % 4 == 3 ? EAGAIN : 0;
 }
 
-void sbx_stub_dispatch(struct sbx_stub *s) {
+uint32_t sbx_stub_dispatch(struct sbx_stub *s) {
   (void)s;
+  return 1;
 }
 
 bool sbx_stub_ask(struct sbx_stub *s, struct sbx_ctl_ask *out) {
