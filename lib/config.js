@@ -104,7 +104,7 @@ const schema = z
           concurrency: whole(1, 10_000, 'runs').default(() => os.availableParallelism() * 2),
           maxQueue: whole(0, 1_000_000, 'runs').default(1_000),
           queueTimeoutMs: whole(1, MAX_TIMER_MS, 'milliseconds').optional(),
-          maxResultBytes: whole(0, MAX_RESULT_BYTES, 'bytes').default(128 * 2 ** 20),
+          maxResultBytes: whole(0, MAX_RESULT_BYTES, 'bytes').default(16 * 2 ** 20),
           maxOpenFiles: whole(MIN_OPEN_FILES, 2 ** 20, 'descriptors').default(256),
           maxFileSizeMb: amount(0.001, 2 ** 30, 'MiB').optional(),
           tmpSizeMb: amount(0, 2 ** 20, 'MiB').default(64),

@@ -56,3 +56,8 @@ export function describe(value) {
     return `a ${typeof value}`;
   }
 }
+
+/** How a limit on what a guest says is counted; the numbers of src/core/charge.h. */
+export const HOW_COUNTED =
+  'beside the text, a list or an object counts as 64 bytes, a name as 32 and a comma as 16; ' +
+  "thrice that with serialization 'advanced'";

@@ -155,7 +155,9 @@ export interface ExecutionConfig {
   maxQueue?: number;
   /** Milliseconds that a run may wait. No limit by default. */
   queueTimeoutMs?: number;
-  /** Bytes of a serialized result. At most 2^30, default 128 MiB. */
+  /** Bytes of a serialized result. Beside its text, a list or an object counts as 64 bytes, a member's name as
+   * 32, a comma as 16 (three times that with `serialization: 'advanced'`): what the host has to pay for it.
+   * `RESULT_TOO_LARGE`. At most 2^30, default 16 MiB. */
   maxResultBytes?: number;
   /** Descriptors a guest may have open (`RLIMIT_NOFILE`). 32 or more, default 256. */
   maxOpenFiles?: number;
@@ -167,7 +169,7 @@ export interface ExecutionConfig {
    * default 64. */
   maxHostCalls?: number;
   /** Bytes of the arguments or the result of one host call, or of one chunk of a stream. The arguments
-   * of all calls under way may have four times as much. 1,024 to 2^28, default 4 MiB. */
+   * of all calls under way may have four times as much. Values count as in `maxResultBytes`. 1,024 to 2^28, default 4 MiB. */
   maxMessageBytes?: number;
   /** Guests that one zygote forks before a new one takes its place. Default 10,000. */
   maxForks?: number;

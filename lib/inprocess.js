@@ -5,6 +5,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
 import { pathToFileURL } from 'node:url';
 import { aborted, describe, disposed, failure } from './errors.js';
+import guestCharge from './guest/charge.cjs';
 import guestErrors from './guest/errors.cjs';
 import guestFrames from './guest/frames.cjs';
 import guestHost from './guest/host.cjs';
@@ -262,10 +263,16 @@ export class InProcess {
       names: [...this.#functions.keys()],
       maxCalls: execution.maxHostCalls,
       maxBytes: execution.maxMessageBytes,
+      times: serialization === 'advanced' ? guestCharge.ADVANCED : 1,
       encode: (value) => serialize(serialization, value),
       decode: (text) => deserialize(serialization, text),
       send: (frame) =>
-        later(() => outputs.exit(() => session.take([frame.subarray(guestFrames.HEADER)]))),
+        later(() =>
+          outputs.exit(() =>
+            // Of code that is trusted: what it costs is no matter.
+            session.take([frame.subarray(guestFrames.HEADER), frame.length - guestFrames.HEADER]),
+          ),
+        ),
       hold: () => {},
       release: () => {},
     });
@@ -356,6 +363,7 @@ export class InProcess {
       return { ok: false, error: explained(thrown(error, phase), link.session) };
     }
     await link.delivered();
+    if (link.session.reading) await link.session.reading;
     if (link.session.streamed && link.chunks) return { ok: true, data: link.chunks };
     return this.#copy(value);
   }

@@ -3,9 +3,10 @@
 // guest sent is hostile: it chooses among the codes that are a guest's to choose, and nothing else.
 import { ranOutOfMemory, signalDetails } from './crash.js';
 import { explainDenial } from './denials.js';
-import { describe, failure, invalid } from './errors.js';
+import { describe, failure, HOW_COUNTED, invalid } from './errors.js';
 import guestText from './guest/text.cjs';
-import { deserialize } from './serialize.js';
+import { inTurns, isLong } from './reader.js';
+import { build, deserialize } from './serialize.js';
 
 /** @typedef {import('./errors.js').SandboxError} SandboxError */
 
@@ -17,7 +18,7 @@ import { deserialize } from './serialize.js';
  * @property {() => import('./denials.js').Run} [allowed] what the guest may do
  * @property {() => readonly string[]} [printed] its newest lines
  * @property {import('./session.js').Session} [session] what was said while it ran
- * @property {import('./guest/pieces.cjs').Joiner} [joiner] of the pieces of a large result
+ * @property {import('./assembler.js').Assembler} [assembler] of the pieces of a large result
  * @property {unknown[]} [chunks] of a result that came in pieces, where it is put together
  * @property {any} [launcher] that it runs under
  * @property {boolean} [fork] its guest was forked
@@ -34,22 +35,47 @@ const GUEST_CODES = new Set([
   'MEMORY_LIMIT',
 ]);
 
+/** @typedef {{ ok: true, data: any } | { ok: false, error: SandboxError }} Result */
+
 /**
  * @param {any} outcome
  * @param {Run} run
- * @returns {{ ok: true, data: any } | { ok: false, error: SandboxError }}
+ * @returns {Result | Promise<Result>} a promise for one that takes long to read
  */
 export function toResult(outcome, run) {
   const error = findFailure(outcome, run);
   if (error) return { ok: false, error };
   if (run.session?.streamed && run.chunks) return { ok: true, data: run.chunks };
+  const { result } = outcome;
+  outcome.result = null; // It may be large, and is not to be kept beside what is made of it.
+  const { assembler } = run;
+  const { serialization } = run.config;
+  if (isLong(result) || assembler?.waits) return readLong(result, serialization, assembler);
   try {
-    const { result } = outcome;
-    outcome.result = null; // It may be large, and is not to be kept beside what is made of it.
-    // Bytes are what is too long for a string.
     const text = typeof result === 'string' ? result : guestText.toText(result);
-    const { joiner } = run;
-    const data = joiner ? joiner.finish(text) : deserialize(run.config.serialization, text);
+    return {
+      ok: true,
+      data: assembler ? assembler.finish(text) : deserialize(serialization, text),
+    };
+  } catch (cause) {
+    return { ok: false, error: unreadable(cause) };
+  }
+}
+
+/**
+ * @param {string | Buffer} result
+ * @param {'json' | 'advanced'} serialization
+ * @param {import('./assembler.js').Assembler} [assembler]
+ * @returns {Promise<Result>}
+ */
+async function readLong(result, serialization, assembler) {
+  try {
+    const bytes = typeof result === 'string' ? Buffer.from(result) : result;
+    const data = await inTurns(async (turns) => {
+      await assembler?.readRest(turns);
+      const value = await turns.read(bytes);
+      return assembler ? assembler.finish(value) : build(serialization, value);
+    });
     return { ok: true, data };
   } catch (cause) {
     return { ok: false, error: unreadable(cause) };
@@ -268,13 +294,13 @@ function memoryLimit(memoryMb, cause, more) {
 
 /** @param {Readonly<import('./config.js').Config>} config */
 function messageTooLarge({ execution: { maxMessageBytes: limit } }) {
-  const message = `The guest was ended: a message larger than execution.maxMessageBytes, ${limit} bytes.`;
+  const message = `The guest was ended: a message larger than execution.maxMessageBytes, ${limit} bytes (${HOW_COUNTED}).`;
   return failure('HOST_LIMIT', message, { limit });
 }
 
 /** @param {Readonly<import('./config.js').Config>} config */
 function resultTooLarge({ execution: { maxResultBytes: limit } }) {
-  const message = `The result is larger than execution.maxResultBytes, ${limit} bytes.`;
+  const message = `The result is larger than execution.maxResultBytes, ${limit} bytes (${HOW_COUNTED}).`;
   return failure('RESULT_TOO_LARGE', message, { limit });
 }
 

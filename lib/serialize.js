@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Inputs to text and results from text, in the runner's serialization.
-import { decode, encode } from './guest/advanced.mjs';
+import { decode, decodeValues, encode } from './guest/advanced.mjs';
 
 /**
  * @param {'json' | 'advanced'} serialization
@@ -25,4 +25,14 @@ export function serialize(serialization, value) {
 export function deserialize(serialization, text) {
   if (text === '') return undefined;
   return serialization === 'advanced' ? decode(text) : JSON.parse(text);
+}
+
+/**
+ * @param {'json' | 'advanced'} serialization
+ * @param {any} value of the JSON that a text is in either serialization; may be hostile
+ * @returns {any}
+ * @throws when it is not of that serialization
+ */
+export function build(serialization, value) {
+  return serialization === 'advanced' ? decodeValues(value) : value;
 }

@@ -3,12 +3,13 @@
 // chunks of its result, its progress. Every byte is hostile. What an honest guest never does, because
 // its own half keeps to the same limits, ends the run: HOST_LIMIT for too much, PROCESS_CRASHED for
 // what is no message at all.
-import { describe, failure } from './errors.js';
+import { describe, failure, HOW_COUNTED } from './errors.js';
 import { ArgumentError } from './host.js';
 import kinds from './guest/kinds.cjs';
 import guestText from './guest/text.cjs';
 import { Queue } from './queue.js';
-import { deserialize, serialize } from './serialize.js';
+import { inTurns, isLong } from './reader.js';
+import { build, deserialize, serialize } from './serialize.js';
 import { now } from './trace.js';
 
 const { ANSWER, FORM, HEAD, LARGEST_UNDER_WAY, MAX_PROGRESS_TEXT, MESSAGE, WINDOW } = kinds;
@@ -44,6 +45,7 @@ class Flood extends Error {}
  * @property {number} size
  * @property {number} begunAt
  * @property {boolean} answered with the last word
+ * @property {boolean} [refused] there is no such function, or it may not be called
  * @property {AbortController} [controller]
  * @property {{ reason: unknown }} [ended] nobody waits for it any more
  * @property {NodeJS.Timeout} [timer]
@@ -116,6 +118,8 @@ export class Session {
   denied = new Map();
   /** The result came in chunks. */
   streamed = false;
+  /** Set while long chunks of it are read: resolves when they are. @type {Promise<void> | undefined} */
+  reading;
 
   #options;
   #maxCalls;
@@ -164,12 +168,12 @@ export class Session {
     return this.#options.config.permissions.capabilities;
   }
 
-  /** Takes what came. @param {Buffer[]} messages */
-  take(messages) {
-    for (const message of messages) {
+  /** Takes what came. @param {any[]} list each message, and behind it what it costs (src/core/charge.h) */
+  take(list) {
+    for (let i = 0; i < list.length; i += 2) {
       if (this.#over) return;
       try {
-        this.#message(message);
+        this.#message(list[i], list[i + 1]);
       } catch (error) {
         this.#break(error);
       }
@@ -216,14 +220,14 @@ export class Session {
     this.#options.fail(this.failure);
   }
 
-  /** @param {Buffer} message */
-  #message(message) {
+  /** @param {Buffer} message @param {number} cost */
+  #message(message, cost) {
     if (message.length < HEAD) throw new Broken('a message that is too short');
     const id = message.readUInt32LE(1);
     const body = message.subarray(HEAD);
     switch (message[0]) {
       case MESSAGE.CALL:
-        return this.#takeCall(id, body);
+        return this.#takeCall(id, body, cost - HEAD);
       case MESSAGE.CANCEL:
         return this.#takeCancel(id, body);
       case MESSAGE.PULL:
@@ -231,7 +235,7 @@ export class Session {
       case MESSAGE.STREAM:
         return this.#takeStream(id, body);
       case MESSAGE.CHUNK:
-        return this.#takeChunk(id, body);
+        return this.#takeChunk(id, body, cost - HEAD - 1);
       case MESSAGE.PROGRESS:
         return this.#takeProgress(id, body);
       default:
@@ -241,14 +245,13 @@ export class Session {
 
   // --- calls -------------------------------------------------------------------------------------
 
-  /** @param {number} id @param {Buffer} body */
-  #takeCall(id, body) {
+  /** @param {number} id @param {Buffer} body @param {number} size what it costs */
+  #takeCall(id, body, size) {
     const length = body[0] ?? 0;
     if (length === 0 || body.length < 1 + length) throw new Broken('a call without a name');
     if (id <= this.#lastId) throw new Broken('a call with the number of an earlier one');
     if (this.#calls.size >= this.#maxCalls)
       throw new Flood(`more than ${this.#maxCalls} host calls at a time (execution.maxHostCalls)`);
-    const size = body.length;
     const most = this.#maxBytes * LARGEST_UNDER_WAY;
     if (this.#calls.size > 0 && this.#underWay + size > most)
       throw new Flood(`more than ${most} bytes of arguments at a time (execution.maxMessageBytes)`);
@@ -274,9 +277,7 @@ export class Session {
     const { capability } = fn;
     if (capability !== undefined && !this.capabilities.includes(capability)) {
       this.denied.set(call.name, capability);
-      const counts = this.#count(call.name);
-      counts.denied++;
-      counts.errors--; // It is none of the function's.
+      this.#count(call.name).denied++;
       const why = `it needs the capability '${capability}'`;
       return this.#refuse(call, 'PERMISSION_DENIED', why);
     }
@@ -284,8 +285,7 @@ export class Session {
     /** @type {unknown} */
     let args;
     try {
-      args = readArguments(this.#options.config.serialization, guestText.toText(text));
-      if (fn.validate) args = fn.validate(/** @type {unknown[]} */ (args));
+      args = readArguments(this.#options.config.serialization, text, fn.validate);
     } catch (error) {
       return this.#throw(call, error);
     }
@@ -303,6 +303,7 @@ export class Session {
   #refuse(call, code, why) {
     if (++this.#refused > MAX_REFUSED)
       throw new Flood(`more than ${MAX_REFUSED} calls were refused`);
+    call.refused = true;
     const message = `ctx.host.call('${call.name}'): ${why}`;
     this.#throw(call, Object.assign(new Error(message), { code, stack: '' }));
   }
@@ -413,7 +414,8 @@ export class Session {
 
   /** @param {Call} call @param {unknown} error */
   #throw(call, error) {
-    if (!call.answered) this.#count(call.name, true).errors++;
+    // That it may not be called is none of the function's errors, and what is not there has none.
+    if (!call.answered && !call.refused) this.#count(call.name, true).errors++;
     this.#answer(call, () => [ANSWER.THROW, this.#encodeError(error)]);
   }
 
@@ -566,25 +568,55 @@ export class Session {
     this.streamed = true;
   }
 
-  /** @param {number} id @param {Buffer} body */
-  #takeChunk(id, body) {
+  /** @param {number} id @param {Buffer} body @param {number} cost */
+  #takeChunk(id, body, cost) {
     if (id !== 0 || !this.streamed || body.length < 1 || body[0] > FORM.BYTES)
       throw new Broken('a malformed CHUNK');
     if (--this.#credit < 0) throw new Flood('more chunks of the result than it was given room for');
     const payload = body.subarray(1);
-    const { serialization, execution } = this.#options.config;
+    const { serialization } = this.#options.config;
+    const isText = body[0] === FORM.TEXT;
+    if (this.reading || (isText && isLong(payload)))
+      return this.#pushLater(cost, () => (isText ? readInTurns(serialization, payload) : payload));
     /** @type {unknown} */
     let chunk = payload;
-    if (body[0] === FORM.TEXT) {
+    if (isText) {
       try {
         chunk = deserialize(serialization, guestText.toText(payload));
       } catch (error) {
-        throw new Broken(`a CHUNK that cannot be read: ${describe(error)}`);
+        throw unreadableChunk(error);
       }
     }
-    if (this.#options.sink.push(chunk, payload.length, (count) => this.#give(count))) return;
+    return this.#push(chunk, cost);
+  }
+
+  /**
+   * A chunk that is read in turns, or comes behind one.
+   *
+   * @param {number} cost
+   * @param {() => unknown} read
+   */
+  #pushLater(cost, read) {
+    const reading = (this.reading ?? Promise.resolve())
+      .then(read)
+      .then(
+        (chunk) => {
+          if (!this.#over) this.#push(chunk, cost);
+        },
+        (error) => this.#break(unreadableChunk(error)),
+      )
+      .finally(() => {
+        if (this.reading === reading) this.reading = undefined;
+      });
+    this.reading = reading;
+  }
+
+  /** @param {unknown} chunk @param {number} cost */
+  #push(chunk, cost) {
+    const { execution } = this.#options.config;
+    if (this.#options.sink.push(chunk, cost, (count) => this.#give(count))) return;
     const limit = execution.maxResultBytes;
-    const message = `The result is larger than execution.maxResultBytes, ${limit} bytes.`;
+    const message = `The result is larger than execution.maxResultBytes, ${limit} bytes (${HOW_COUNTED}).`;
     this.failure = failure('RESULT_TOO_LARGE', message, { limit });
     this.end();
     this.#options.fail(this.failure);
@@ -682,23 +714,50 @@ const isList = (args) => Array.isArray(args);
 /** What changes prototypes where somebody merges it into something else. */
 const SUSPICIOUS = /__proto__|constructor|\\u00/i;
 
+/** @param {unknown} error */
+const unreadableChunk = (error) => new Broken(`a CHUNK that cannot be read: ${describe(error)}`);
+
 /**
  * @param {'json' | 'advanced'} serialization
- * @param {string} text hostile
- * @returns {unknown[]}
+ * @param {Buffer} bytes hostile
+ * @param {((args: unknown[]) => unknown) | undefined} validate
+ * @returns {unknown} the arguments, or a promise of them where they take long to read
  */
-function readArguments(serialization, text) {
+function readArguments(serialization, bytes, validate) {
+  const check = (/** @type {unknown} */ args) => {
+    if (!isList(args)) throw new ArgumentError('The arguments are no list');
+    return validate ? validate(args) : args;
+  };
+  const refuse = (/** @type {unknown} */ error) => {
+    throw new ArgumentError(`The arguments cannot be read: ${describe(error)}`);
+  };
+  if (isLong(bytes)) return readInTurns(serialization, bytes, true).catch(refuse).then(check);
   /** @type {unknown} */
   let args;
   try {
-    if (serialization === 'advanced' || !SUSPICIOUS.test(text))
-      args = deserialize(serialization, text);
-    else args = JSON.parse(text, refusePrototypes);
+    const text = guestText.toText(bytes);
+    args = serialization === 'advanced' ? deserialize(serialization, text) : parseArguments(text);
   } catch (error) {
-    throw new ArgumentError(`The arguments cannot be read: ${describe(error)}`);
+    refuse(error);
   }
-  if (!isList(args)) throw new ArgumentError('The arguments are no list');
-  return args;
+  return check(args);
+}
+
+/** @param {string} text */
+function parseArguments(text) {
+  if (text === '') return undefined;
+  return SUSPICIOUS.test(text) ? JSON.parse(text, refusePrototypes) : JSON.parse(text);
+}
+
+/**
+ * @param {'json' | 'advanced'} serialization
+ * @param {Buffer} bytes hostile
+ * @param {boolean} [isArguments]
+ * @returns {Promise<unknown>}
+ */
+function readInTurns(serialization, bytes, isArguments = false) {
+  const parse = isArguments && serialization === 'json' ? parseArguments : undefined;
+  return inTurns(async (turns) => build(serialization, await turns.read(bytes, parse)));
 }
 
 /** @param {string} key @param {any} value */

@@ -33,7 +33,7 @@ export const NOTHING = {
   capabilities: [],
   env: {},
   serialization: 'json',
-  maxResultBytes: 8 * 2 ** 20,
+  maxResultBytes: 2 * 2 ** 20,
   traces: false,
   traceId: null,
   spanId: null,

@@ -5,7 +5,7 @@ import chunks from './guest/chunks.cjs';
 
 /**
  * @typedef {object} Sink
- * @property {(chunk: any, bytes: number, taken: (count: number) => void) => boolean} push false: there
+ * @property {(chunk: any, cost: number, taken: (count: number) => void) => boolean} push false: there
  *   is no room for it, ever
  */
 
@@ -22,8 +22,8 @@ export class Collector {
   }
 
   /** @type {Sink['push']} */
-  push(chunk, bytes, taken) {
-    this.#bytes += bytes;
+  push(chunk, cost, taken) {
+    this.#bytes += cost;
     if (this.#bytes > this.#limit) return false;
     this.chunks.push(chunk);
     taken(1);
@@ -61,7 +61,7 @@ export function startStream(ctx, begin) {
   });
   /** @type {Sink} */
   const sink = {
-    push(chunk, bytes, tell) {
+    push(chunk, _cost, tell) {
       taken = tell;
       stream.push(chunk);
       return true;

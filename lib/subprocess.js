@@ -2,11 +2,11 @@
 // Runs in processes of their own: one launcher per runner, started with its first run and started
 // again when it was lost.
 import fs from 'node:fs';
+import { Assembler } from './assembler.js';
 import { loadBinding } from './binding.js';
 import { describeIsolation } from './confinement.js';
 import { debugFiles, planDebug } from './debug.js';
 import { aborted, describe, disposed, failed, failure } from './errors.js';
-import pieces from './guest/pieces.cjs';
 import guestResolve from './guest/resolve.cjs';
 import { inspected } from './inspector.js';
 import { Launchers } from './launchers.js';
@@ -159,13 +159,15 @@ export class Subprocess {
     const times = { queuedAt: job.queuedAt, begunAt, endedAt: outcome.endedAt || now() };
     run.network = outcome.network;
     noteOutcome(job.seen, outcome, run);
+    if (run.session?.reading) await run.session.reading;
     run.session?.end();
     outcome.marks = boundMarks(outcome.marks, {
       ...times,
       forkedAt: run.fork ? outcome.startedAt : 0,
     });
     run.printed = () => job.logs.newest(outcome.logs);
-    const result = toResult(outcome, run);
+    const read = toResult(outcome, run);
+    const result = read instanceof Promise ? await read : read;
     this.#startups.learn(job.request, run, outcome, result, binding.zygote);
     if (outcome.kind === 'launcher-lost' && !result.ok)
       await this.#explainLoss(result.error, run.launcher);
@@ -309,7 +311,7 @@ export class Subprocess {
           ...this.#terms.options(job, run, plan),
           onDone,
           debugFd,
-          onMessages: (/** @type {Buffer[]} */ messages) => session.take(messages),
+          onMessages: (/** @type {any[]} */ list) => session.take(list),
           onRoom: () => session.room(),
           ...(this.#config.serialization === 'json' && {
             onPieces: (/** @type {any[]} */ list) => this.#takePieces(addon, handle, run, list),
@@ -369,13 +371,13 @@ export class Subprocess {
    * @param {any} addon
    * @param {any} handle
    * @param {PlannedRun} run
-   * @param {any[]} list form and text of each piece of its result
+   * @param {any[]} list form and content of each piece of its result
    */
   #takePieces(addon, handle, run, list) {
     if (run.ending) return;
     try {
-      run.joiner ??= new pieces.Joiner();
-      for (let i = 0; i < list.length; i += 2) run.joiner.take(list[i], list[i + 1]);
+      run.assembler ??= new Assembler();
+      run.assembler.take(list);
     } catch (error) {
       run.ending = unreadable(error);
       addon.endRun(handle, true);

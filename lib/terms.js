@@ -200,6 +200,7 @@ export class Terms {
       request: Buffer.from(JSON.stringify(plan ? { ...body, debug: debugRequest(plan) } : body)),
       input: request.bulk ? undefined : takeInput(request),
       maxMessageBytes: execution.maxMessageBytes,
+      advanced: serialization === 'advanced',
     };
   }
 

@@ -24,7 +24,7 @@
       'type': 'static_library',
       'cflags': [ '-fPIC' ],
       'sources': [
-        'core/err.c', 'core/fd.c', 'core/frame.c', 'core/logring.c',
+        'core/err.c', 'core/fd.c', 'core/charge.c', 'core/frame.c', 'core/logring.c',
         'core/policy.c', 'core/control.c', 'core/proc.c', 'core/signals.c', 'core/netaddr.c',
         'core/netrules.c', 'core/dns.c',
       ],

@@ -17,7 +17,7 @@ t.test('what is assumed where nothing is said', async (t) => {
       memoryMb: 512,
       concurrency: os.availableParallelism() * 2,
       maxQueue: 1_000,
-      maxResultBytes: 128 * 2 ** 20,
+      maxResultBytes: 16 * 2 ** 20,
       maxOpenFiles: 256,
       tmpSizeMb: 64,
       maxHostCalls: 64,

@@ -28,6 +28,7 @@ export async function open({ startup, preload, spares, mode, guards: all }, opti
     execution: {
       concurrency,
       maxQueue: 100_000,
+      maxResultBytes: 2 ** 30, // 64 MB of records count as some 300.
       ...(memoryMb && { memoryMb }),
       ...(graceMs !== undefined && { graceMs }),
       ...(preload && { preload: [guestFile(handler)] }),

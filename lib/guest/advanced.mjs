@@ -9,7 +9,10 @@ import { filterArrayIndices, stringify, unflatten } from 'devalue';
  * @property {number} [maxBytes] of text
  * @property {number} [maxDepth] of nesting: a reader's recursion must not overflow its stack
  * @property {number} [maxHoles] summed lengths of sparse arrays: what visits them all takes that long
- * @property {number} [maxDigits] of a BigInt: V8 takes more than linear time to read one
+ * @property {number} [maxDigits] of a BigInt, and of all that are long: V8 takes more than linear time to read one
+ * @property {number} [maxErrors] each takes V8 twenty times as long as another object
+ * @property {number} [maxErrorText] characters of all of them
+ * @property {number} [maxBuffers] each takes it three times as long
  */
 
 /** @type {Required<Limits>} */
@@ -18,7 +21,49 @@ export const DEFAULT_LIMITS = Object.freeze({
   maxDepth: 1000,
   maxHoles: 1_000_000,
   maxDigits: 100_000,
+  maxErrors: 1000,
+  maxErrorText: 4 << 20,
+  maxBuffers: 10_000,
 });
+/** A longer BigInt counts among those that are long. */
+const LONG_DIGITS = 1000;
+const LONG = 10n ** BigInt(LONG_DIGITS);
+
+/** How much there is of what takes long to read. */
+class Counts {
+  #limits;
+  #digits = 0;
+  #errors = 0;
+  #errorText = 0;
+  #buffers = 0;
+
+  /** @param {Required<Limits>} limits */
+  constructor(limits) {
+    this.#limits = limits;
+  }
+
+  /** @param {number} count of a BigInt */
+  digits(count) {
+    const { maxDigits } = this.#limits;
+    if (count > LONG_DIGITS && (this.#digits += count) > maxDigits + LONG_DIGITS) {
+      throw new RangeError(`Long BigInts of more than ${maxDigits} digits in all`);
+    }
+  }
+
+  /** @param {number} length of its text */
+  error(length) {
+    const { maxErrors, maxErrorText } = this.#limits;
+    if (++this.#errors > maxErrors) throw new RangeError(`More than ${maxErrors} errors`);
+    if ((this.#errorText += length) > maxErrorText) {
+      throw new RangeError(`Errors of more than ${maxErrorText} characters in all`);
+    }
+  }
+
+  buffer() {
+    const { maxBuffers } = this.#limits;
+    if (++this.#buffers > maxBuffers) throw new RangeError(`More than ${maxBuffers} buffers`);
+  }
+}
 
 const SPARSE = -7;
 const MAX_CAUSES = 8;
@@ -51,7 +96,9 @@ const VIEWS = new Set([
  * @returns {string}
  */
 export function encode(value, limits) {
-  const { maxBytes, maxDepth, maxHoles, maxDigits } = { ...DEFAULT_LIMITS, ...limits };
+  const all = { ...DEFAULT_LIMITS, ...limits };
+  const { maxBytes, maxDepth, maxHoles, maxDigits } = all;
+  const counts = new Counts(all);
   /** @type {Map<unknown, number>} */
   const depths = new Map();
   let holes = 0;
@@ -88,10 +135,12 @@ export function encode(value, limits) {
         if (primitive >= largest || -primitive >= largest) {
           throw new RangeError(`It has a BigInt of more than ${maxDigits} digits`);
         }
+        if (primitive > LONG || -primitive > LONG) counts.digits(primitive.toString().length);
       }
       return primitive;
     },
     viewInfo: (/** @type {any} */ view) => {
+      counts.buffer();
       let { buffer, byteOffset } = view;
       const { byteLength } = view;
       // What lies around it in the buffer may be anybody's: Node's own pool is one such.
@@ -104,7 +153,14 @@ export function encode(value, limits) {
     shapeOf,
   };
 
-  const text = explain(() => stringify(value, { Error: reduceError }, { operations }));
+  const text = explain(() => {
+    const reduce = (/** @type {unknown} */ item) => {
+      const json = reduceError(item);
+      if (json !== undefined) counts.error(json.length);
+      return json;
+    };
+    return stringify(value, { Error: reduce }, { operations });
+  });
   if (text.length > maxBytes) throw new RangeError(`It takes more than ${maxBytes} bytes`);
   return text;
 }
@@ -118,7 +174,15 @@ export function encode(value, limits) {
 export function decode(text, limits) {
   const all = { ...DEFAULT_LIMITS, ...limits };
   if (text.length > all.maxBytes) throw new RangeError(`More than ${all.maxBytes} bytes`);
-  const values = JSON.parse(text);
+  return decodeValues(JSON.parse(text), limits);
+}
+
+/**
+ * @param {any} values what JSON.parse makes of such a text @param {Limits} [limits]
+ * @returns {any}
+ */
+export function decodeValues(values, limits) {
+  const all = { ...DEFAULT_LIMITS, ...limits };
   if (Array.isArray(values)) inspect(values, all);
   return unflatten(values, { Error: reviveError, ArrayBuffer: reviveBuffer });
 }
@@ -206,6 +270,7 @@ function inspect(values, limits) {
   /** @type {Array<{ list: any[], at: number, step: number }>} */
   const path = [];
   let holes = 0;
+  const counts = new Counts(limits);
 
   /** @param {unknown} index */
   const enter = (index) => {
@@ -213,7 +278,7 @@ function inspect(values, limits) {
     seen[index] = 1;
     const value = values[index];
     if (typeof value !== 'object' || value === null) return;
-    const children = childrenOf(value, values, limits);
+    const children = childrenOf(value, values, limits, counts);
     if (children === undefined) return;
     if (Array.isArray(value) && value[0] === SPARSE) {
       holes += Math.max(0, value[1] - (value.length - 2) / 2);
@@ -240,9 +305,9 @@ function inspect(values, limits) {
 
 /**
  * Where the indices of what a value holds are; undefined when it holds none.
- * @param {any} value @param {any[]} values @param {Required<Limits>} limits
+ * @param {any} value @param {any[]} values @param {Required<Limits>} limits @param {Counts} counts
  */
-function childrenOf(value, values, limits) {
+function childrenOf(value, values, limits, counts) {
   if (!Array.isArray(value)) return { list: Object.values(value), at: 0, step: 1 };
   const [type, first] = value;
   if (type === SPARSE) return { list: value, at: 3, step: 2 };
@@ -253,14 +318,17 @@ function childrenOf(value, values, limits) {
     if (typeof first !== 'number' || typeof values[first] !== 'string') {
       throw new TypeError('Malformed Error');
     }
+    counts.error(values[first].length);
   } else if (type === 'Object') {
-    checkBoxed(values[first], limits);
+    checkBoxed(values[first], limits, counts);
   } else if (VIEWS.has(type)) {
     if (values[first]?.[0] !== 'ArrayBuffer') throw new TypeError(`Malformed ${type}`);
     checkText(values[first]);
+    counts.buffer();
   } else {
     checkText(value);
-    if (type === 'BigInt') checkDigits(first, limits);
+    if (type === 'BigInt') checkDigits(first, limits, counts);
+    if (type === 'ArrayBuffer') counts.buffer();
   }
   return undefined;
 }
@@ -272,17 +340,18 @@ function checkText(value) {
   }
 }
 
-/** @param {any} value a primitive, or a BigInt @param {Required<Limits>} limits */
-function checkBoxed(value, limits) {
+/** @param {any} value a primitive, or a BigInt @param {Required<Limits>} limits @param {Counts} counts */
+function checkBoxed(value, limits, counts) {
   if (typeof value !== 'object' || value === null) return;
   if (value[0] !== 'BigInt') throw new TypeError('Malformed Object');
   checkText(value);
-  checkDigits(value[1], limits);
+  checkDigits(value[1], limits, counts);
 }
 
-/** @param {string} digits @param {Required<Limits>} limits */
-function checkDigits(digits, limits) {
+/** @param {string} digits @param {Required<Limits>} limits @param {Counts} counts */
+function checkDigits(digits, limits, counts) {
   if (digits.length > limits.maxDigits + 1) {
     throw new RangeError(`A BigInt of more than ${limits.maxDigits} digits`);
   }
+  counts.digits(digits.length);
 }

@@ -182,6 +182,7 @@ function createHostClient(request, codec) {
     names: request.host ?? [],
     maxCalls: request.maxHostCalls,
     maxBytes: request.maxMessageBytes,
+    times: codec ? require('./charge.cjs').ADVANCED : 1,
     encode: codec?.encode ?? stringify,
     decode: codec?.decode ?? parse,
     send: (frame) => sendFrame(TYPE.MESSAGE, frame),

@@ -5,6 +5,7 @@
 
 const { HEADER, byteLength, now, parse, stringify } = require('./frames.cjs');
 const { ChunkError, messageOf, bound } = require('./errors.cjs');
+const { chargeOf } = require('./charge.cjs');
 const { createChunks } = require('./chunks.cjs');
 const {
   ANSWER,
@@ -32,6 +33,7 @@ const PROGRESS_MS = 50;
  * @property {readonly string[]} names of the functions that there are
  * @property {number} maxCalls that may be under way
  * @property {number} maxBytes of a message
+ * @property {number} times values count (charge.cjs)
  * @property {(value: unknown) => string | undefined} encode
  * @property {(text: string) => any} decode of a text that is not empty
  * @property {(frame: Buffer) => void} send HEADER bytes in front of it are free
@@ -103,9 +105,15 @@ function countFrame(kind, id, count) {
   return frame;
 }
 
+/** @param {number} bytes @param {number} cost */
+function sizeOf(bytes, cost) {
+  if (bytes === cost) return `${bytes} bytes`;
+  return `${bytes} bytes, which count as ${cost} with their lists, objects, names and commas`;
+}
+
 /** @param {Options} options */
 function createClient(options) {
-  const { maxCalls, maxBytes, encode, decode, send, hold, release } = options;
+  const { maxCalls, maxBytes, times, encode, decode, send, hold, release } = options;
   /** @type {Map<number, Call>} */
   const calls = new Map();
   /** @type {Call[]} */
@@ -118,11 +126,12 @@ function createClient(options) {
   function encodeCall(name, args) {
     const text = encode(args) ?? '';
     const bytes = byteLength(text);
-    if (bytes > maxBytes)
+    const cost = chargeOf(text, bytes, times);
+    if (cost > maxBytes)
       throw makeError(
         'RangeError',
-        `The arguments of host function '${name}' are ${bytes} bytes; execution.maxMessageBytes is ` +
-          `${maxBytes}.`,
+        `The arguments of host function '${name}' are ${sizeOf(bytes, cost)}; ` +
+          `execution.maxMessageBytes is ${maxBytes}.`,
         'MESSAGE_TOO_LARGE',
       );
     const frame = newFrame(MESSAGE.CALL, 0, 1 + name.length + bytes);
@@ -130,7 +139,7 @@ function createClient(options) {
     frame.write(name, HEADER + HEAD + 1, 'latin1');
     const at = HEADER + HEAD + 1 + name.length;
     frame.write(text, at, bytes === text.length ? 'latin1' : 'utf8');
-    return frame;
+    return { frame, size: 1 + name.length + cost };
   }
 
   /** @param {string} name @param {any[]} args @returns {Promise<any>} */
@@ -143,8 +152,7 @@ function createClient(options) {
       const signal = takeSignal(args);
       if (signal?.aborted) throw signal.reason;
       if (lost) throw gone();
-      const frame = encodeCall(name, args);
-      const size = frame.length - HEADER - HEAD;
+      const { frame, size } = encodeCall(name, args);
       it = { id: 0, name, frame, size, resolve, reject, signal, left: false };
     });
     if (it !== undefined) begin(it, promise);
@@ -342,10 +350,11 @@ function createClient(options) {
       }
     }
     const length = bytes?.length ?? byteLength(text);
-    if (length > maxBytes)
+    const cost = bytes ? length : chargeOf(text, length, times);
+    if (cost > maxBytes)
       throw new ChunkError(
         'RESULT_TOO_LARGE',
-        `A chunk of the handler's result is ${length} bytes; execution.maxMessageBytes is ${maxBytes}.`,
+        `A chunk of the handler's result is ${sizeOf(length, cost)}; execution.maxMessageBytes is ${maxBytes}.`,
       );
     const frame = newFrame(MESSAGE.CHUNK, 0, 1 + length);
     frame[HEADER + HEAD] = bytes ? FORM.BYTES : FORM.TEXT;

@@ -188,14 +188,14 @@ class Joiner {
   /** Texts, and the lists of what lists are made of. @type {(string | any[][])[]} */
   #parts = [];
 
-  /** @param {number} form @param {string} text */
-  take(form, text) {
+  /** @param {number} form @param {any} piece its text; of a list it may be the list */
+  take(form, piece) {
     if (form === FORM.TEXT) {
-      if (typeof text !== 'string') throw new TypeError('A text too long for a string');
-      this.#parts.push(text);
+      if (typeof piece !== 'string') throw new TypeError('A text too long for a string');
+      this.#parts.push(piece);
       return;
     }
-    const items = parse(text);
+    const items = typeof piece === 'string' ? parse(piece) : piece;
     if (!isArray(items)) throw new TypeError('A piece of a list that is none');
     if (form === FORM.LIST) {
       this.#parts.push([items]);
@@ -207,9 +207,9 @@ class Joiner {
     last.push(items);
   }
 
-  /** @param {string} text what followed the pieces @returns {any} the value */
-  finish(text) {
-    const [frame, places] = parse(text);
+  /** @param {any} said what followed the pieces, as text or as value @returns {any} the value */
+  finish(said) {
+    const [frame, places] = typeof said === 'string' ? parse(said) : said;
     const parts = this.#parts;
     if (!isArray(places) || places.length !== parts.length) {
       throw new TypeError('Other pieces than it has places for');

@@ -7,15 +7,21 @@
 
 #include "runner.h"
 
-/* One turn's worth: each may cost a call's worth of JavaScript. */
+/* One turn's worth: each may cost a call's worth of JavaScript, and reading them at worst 30 ms for
+ * each MiB of their charge. */
 #define MESSAGES_ENOUGH 64u
-#define BYTES_ENOUGH ((size_t)1 << 20)
+#define COST_ENOUGH ((uint64_t)512 << 10)
+
+struct sbx_message {
+  struct sbx_payload payload;
+  uint64_t cost;
+};
 
 bool sbx_message_take(struct sbx_run *run, uint8_t *data, size_t len) {
   struct sbx_messages *m = &run->messages;
   if (m->count == m->cap) {
     size_t cap = m->cap ? m->cap * 2 : 16;
-    struct sbx_payload *list = realloc(m->list, cap * sizeof *list);
+    struct sbx_message *list = realloc(m->list, cap * sizeof *list);
     if (!list) {
       free(data);
       return false;
@@ -23,30 +29,41 @@ bool sbx_message_take(struct sbx_run *run, uint8_t *data, size_t len) {
     m->list = list;
     m->cap = cap;
   }
-  m->list[m->count++] = (struct sbx_payload){.present = true, .data = data, .len = len};
-  m->bytes += len;
+  uint64_t cost = sbx_charge_sum(&run->parser.charge);
+  m->list[m->count++] = (struct sbx_message){
+      .payload = {.present = true, .data = data, .len = len},
+      .cost = cost,
+  };
+  m->cost += cost;
   return true;
 }
 
 bool sbx_message_enough(const struct sbx_messages *messages) {
-  return messages->count >= MESSAGES_ENOUGH || messages->bytes >= BYTES_ENOUGH;
+  return messages->count >= MESSAGES_ENOUGH || messages->cost >= COST_ENOUGH;
 }
 
 static void empty(struct sbx_messages *m) {
   for (size_t i = 0; i < m->count; i++)
-    free(m->list[i].data);
-  m->count = m->bytes = 0;
+    free(m->list[i].payload.data);
+  m->count = 0;
+  m->cost = 0;
 }
 
-/* An sbx_js_build: an array of Buffers. Emptied before JavaScript runs, which may make us read. */
+static bool push_message(napi_env napi, napi_value list, uint32_t at, struct sbx_message *message) {
+  napi_value cost, buffer = sbx_payload_buffer(napi, &message->payload);
+  return buffer && napi_create_double(napi, (double)message->cost, &cost) == napi_ok &&
+         napi_set_element(napi, list, at, buffer) == napi_ok &&
+         napi_set_element(napi, list, at + 1, cost) == napi_ok;
+}
+
+/* An sbx_js_build: an array of Buffers, behind each what it costs. Emptied before JavaScript runs,
+ * which may make us read. */
 static napi_value build_batch(struct sbx_env *env, void *arg) {
   struct sbx_messages *m = arg;
   napi_value array;
-  bool good = napi_create_array_with_length(env->napi, m->count, &array) == napi_ok;
-  for (size_t i = 0; good && i < m->count; i++) {
-    napi_value buffer = sbx_payload_buffer(env->napi, &m->list[i]);
-    good = buffer && napi_set_element(env->napi, array, (uint32_t)i, buffer) == napi_ok;
-  }
+  bool good = napi_create_array_with_length(env->napi, m->count * 2, &array) == napi_ok;
+  for (size_t i = 0; good && i < m->count; i++)
+    good = push_message(env->napi, array, (uint32_t)i * 2, &m->list[i]);
   empty(m);
   return good ? array : NULL;
 }

@@ -2,8 +2,9 @@
 /* What a guest says to JavaScript while it runs (calls of host functions, chunks of its result, its
  * progress), and what JavaScript answers. Thread of the environment only.
  *
- * Only the length of a MESSAGE is judged here; what is in it is for lib/session.js. It comes in
- * batches, of what one turn of the event loop read, and a turn reads no more than is `enough`. */
+ * Only what a MESSAGE costs (core/charge.h) is judged here; what is in it is for lib/session.js. It
+ * comes in batches, of what one turn of the event loop read, and a turn reads no more than is
+ * `enough`. */
 #ifndef SBX_MESSAGE_H
 #define SBX_MESSAGE_H
 
@@ -13,11 +14,13 @@
 #include <stdint.h>
 
 struct sbx_run;
-struct sbx_payload;
+
+struct sbx_message; /* with what it costs */
 
 struct sbx_messages {
-  struct sbx_payload *list;
-  size_t count, cap, bytes;
+  struct sbx_message *list;
+  size_t count, cap;
+  uint64_t cost;
   bool wants_room; /* sendMessage had to keep something: onRoom is due when it is gone */
 };
 

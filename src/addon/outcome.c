@@ -29,8 +29,8 @@ static void keep_first(struct sbx_payload *slot, uint8_t *data, size_t len) {
     *slot = (struct sbx_payload){.present = true, .data = data, .len = len};
 }
 
-static void take_span(struct sbx_outcome *o, uint8_t *data, size_t len) {
-  if (o->span_count == SBX_SPANS_MAX || o->span_bytes + len > SBX_SPANS_BYTES_MAX)
+static void take_span(struct sbx_outcome *o, uint8_t *data, size_t len, uint64_t cost) {
+  if (o->span_count == SBX_SPANS_MAX || o->span_cost + cost > SBX_SPANS_COST_MAX)
     goto drop;
   if (o->span_count == o->span_cap) {
     size_t cap = o->span_cap ? o->span_cap * 2 : 16;
@@ -42,6 +42,7 @@ static void take_span(struct sbx_outcome *o, uint8_t *data, size_t len) {
   }
   o->spans[o->span_count++] = (struct sbx_payload){.present = true, .data = data, .len = len};
   o->span_bytes += len;
+  o->span_cost += cost;
   return;
 drop:
   o->spans_dropped++;
@@ -72,8 +73,8 @@ static bool take_log(struct sbx_outcome *o, const uint8_t *data, size_t len) {
   return true;
 }
 
-int sbx_outcome_take(void *arg, uint8_t type, uint8_t *data, size_t len) {
-  struct sbx_outcome *o = arg;
+int sbx_outcome_take(struct sbx_outcome *o, const struct sbx_frame_parser *parser, uint8_t type,
+                     uint8_t *data, size_t len) {
   switch (type) {
   case SBX_FRAME_RESULT:
     keep_first(&o->result, data, len);
@@ -85,7 +86,7 @@ int sbx_outcome_take(void *arg, uint8_t type, uint8_t *data, size_t len) {
     keep_first(&o->notice, data, len);
     return 0;
   case SBX_FRAME_SPAN:
-    take_span(o, data, len);
+    take_span(o, data, len, sbx_charge_sum(&parser->charge));
     return 0;
   case SBX_FRAME_MARK:
     if (!take_mark(o, data, len))
@@ -253,9 +254,10 @@ static bool push_seen(napi_env napi, napi_value array, uint32_t index,
   return ok;
 }
 
-/* A Buffer where there can be no such string: it is too long for V8. */
+/* A Buffer where JavaScript is to read it a little at a time. */
 static napi_value to_text(napi_env napi, struct sbx_payload *p) {
-  napi_value text = p->present ? sbx_text_make(napi, p->data, p->len) : NULL;
+  napi_value text =
+      p->present && p->len <= SBX_TEXT_AT_ONCE ? sbx_text_make(napi, p->data, p->len) : NULL;
   if (!text)
     return sbx_payload_buffer(napi, p);
   free(p->data);

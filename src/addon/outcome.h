@@ -11,7 +11,8 @@
 #include "sampler.h"
 
 #define SBX_SPANS_MAX 1000u
-#define SBX_SPANS_BYTES_MAX ((size_t)8 << 20)
+/* What they may cost together (core/charge.h): JavaScript reads them in one turn. */
+#define SBX_SPANS_COST_MAX ((uint64_t)1 << 20)
 
 enum sbx_outcome_kind { SBX_OUTCOME_EXIT, SBX_OUTCOME_SETUP, SBX_OUTCOME_LOST };
 
@@ -36,6 +37,7 @@ struct sbx_outcome {
   bool text_result; /* JavaScript gets `result` as a string */
   struct sbx_payload *spans;
   size_t span_count, span_cap, span_bytes;
+  uint64_t span_cost;
   uint64_t spans_dropped;
   double marks[SBX_MARK_COUNT];
   struct sbx_logring *logs; /* NULL: nobody collects */
@@ -46,9 +48,10 @@ struct sbx_outcome {
   const struct sbx_sampler *sampler; /* of the same run */
 };
 
-/* An sbx_frame_cb; `arg` is the outcome. Stops the parser (non-zero) at the first RESULT or ERROR
- * and at a frame that breaks the protocol. */
-int sbx_outcome_take(void *arg, uint8_t type, uint8_t *data, size_t len);
+/* A frame that the parser delivers; `data` now belongs to the outcome. Stops the parser (non-zero)
+ * at the first RESULT or ERROR and at a frame that breaks the protocol. */
+int sbx_outcome_take(struct sbx_outcome *outcome, const struct sbx_frame_parser *parser,
+                     uint8_t type, uint8_t *data, size_t len);
 
 /* The guest has given its one answer. */
 bool sbx_outcome_decided(const struct sbx_outcome *outcome);

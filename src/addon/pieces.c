@@ -61,17 +61,24 @@ void sbx_pieces_free(struct sbx_pieces *p) {
 
 /* --- results ------------------------------------------------------------------------------- */
 
-/* What a piece adds to the length of the value's whole text, to the character that takes its place
- * in RESULT. A list has its form and two brackets here, and one of them or a comma there; a text
- * has its form here, and quotes there. */
-static uint64_t cost_of(uint8_t form, size_t len) {
-  uint64_t cost = form == SBX_PIECE_TEXT ? len : len - 2;
+/* What a piece adds to the charge on the value's whole text, beside the character that takes its
+ * place in RESULT. A list has its form and two brackets here, and one of them or a comma there; a
+ * text has its form here, and quotes there. */
+static uint64_t cost_of(uint8_t form, const struct sbx_charge *charge) {
+  uint64_t cost = sbx_charge_sum(charge);
+  if (form != SBX_PIECE_TEXT)
+    cost -= form == SBX_PIECE_MORE ? 2 + SBX_CHARGE_LIST : 2;
   return cost < SBX_PIECE_MIN ? SBX_PIECE_MIN : cost;
 }
 
+static uint32_t add(uint32_t left, uint32_t more) {
+  return left > UINT32_MAX - more ? UINT32_MAX : left + more;
+}
+
 static void set_limits(struct sbx_run *run) {
-  uint32_t left = run->pieces.left;
-  sbx_frame_accept(&run->parser, SBX_FRAME_RESULT_PIECE, left > UINT32_MAX - 2 ? left : left + 2);
+  uint32_t most = add(run->pieces.left, 2 + SBX_CHARGE_LIST);
+  sbx_frame_accept(&run->parser, SBX_FRAME_RESULT_PIECE, most);
+  sbx_frame_charge(&run->parser, SBX_FRAME_RESULT_PIECE, most);
 }
 
 void sbx_pieces_accept(struct sbx_run *run, uint32_t max_result) {
@@ -82,12 +89,12 @@ void sbx_pieces_accept(struct sbx_run *run, uint32_t max_result) {
 bool sbx_pieces_take(struct sbx_run *run, uint8_t *data, size_t len) {
   struct sbx_pieces *p = &run->pieces;
   /* The shortest list is "[]". */
-  if (len < 3 || data[0] >= SBX_PIECE_FORMS) {
+  if (len < 3 || data[0] >= SBX_PIECE_FORMS || (data[0] != SBX_PIECE_TEXT && data[1] != '[')) {
     run->outcome.protocol_error = "a piece of a result that is none";
     free(data);
     return false;
   }
-  uint64_t cost = cost_of(data[0], len);
+  uint64_t cost = cost_of(data[0], &run->parser.charge);
   struct sbx_piece *piece = cost <= p->left ? calloc(1, sizeof *piece) : NULL;
   if (!piece) {
     if (cost > p->left)
@@ -99,9 +106,9 @@ bool sbx_pieces_take(struct sbx_run *run, uint8_t *data, size_t len) {
   }
   p->left -= (uint32_t)cost;
   set_limits(run);
-  uint32_t left = p->left;
-  sbx_frame_accept(&run->parser, SBX_FRAME_RESULT,
-                   left > UINT32_MAX - SBX_LIMIT_PLACES ? UINT32_MAX : left + SBX_LIMIT_PLACES);
+  uint32_t most = add(p->left, SBX_LIMIT_PLACES);
+  sbx_frame_accept(&run->parser, SBX_FRAME_RESULT, most);
+  sbx_frame_charge(&run->parser, SBX_FRAME_RESULT, most);
   piece->data = data;
   piece->len = len;
   append(&p->came, piece);
@@ -112,14 +119,27 @@ bool sbx_pieces_enough(const struct sbx_pieces *p) {
   return p->came.bytes >= BYTES_ENOUGH;
 }
 
-/* Sets list[at] to the form and list[at + 1] to the text; null for one too long for V8. */
-static bool push_piece(napi_env napi, napi_value list, uint32_t at, const struct sbx_piece *piece) {
+/* Bytes, whose memory becomes JavaScript's, of a list that JavaScript is to read a little at a
+ * time. */
+static napi_value make_content(napi_env napi, struct sbx_piece *piece) {
+  if (piece->data[0] == SBX_PIECE_TEXT || piece->len - 1 <= SBX_TEXT_AT_ONCE)
+    return sbx_text_make(napi, piece->data + 1, piece->len - 1);
+  struct sbx_payload payload = {.present = true, .data = piece->data, .len = piece->len};
+  napi_value value = sbx_payload_buffer(napi, &payload);
+  piece->data = payload.data;
+  return value;
+}
+
+/* Sets list[at] to the form and list[at + 1] to the text; null for one too long for V8. Of a long
+ * list the latter is bytes, with the form in front of them. */
+static bool push_piece(napi_env napi, napi_value list, uint32_t at, struct sbx_piece *piece) {
   napi_handle_scope scope;
   if (napi_open_handle_scope(napi, &scope) != napi_ok)
     return false;
-  napi_value form, text = sbx_text_make(napi, piece->data + 1, piece->len - 1);
+  uint8_t is = piece->data[0];
+  napi_value form, text = make_content(napi, piece);
   bool ok = (text || napi_get_null(napi, &text) == napi_ok) &&
-            napi_create_uint32(napi, piece->data[0], &form) == napi_ok &&
+            napi_create_uint32(napi, is, &form) == napi_ok &&
             napi_set_element(napi, list, at, form) == napi_ok &&
             napi_set_element(napi, list, at + 1, text) == napi_ok;
   napi_close_handle_scope(napi, scope);
@@ -133,7 +153,7 @@ static napi_value build_batch(struct sbx_env *env, void *arg) {
   napi_value list;
   uint32_t at = 0;
   bool good = napi_create_array(env->napi, &list) == napi_ok;
-  for (const struct sbx_piece *piece = p->came.first; good && piece; piece = piece->next, at += 2)
+  for (struct sbx_piece *piece = p->came.first; good && piece; piece = piece->next, at += 2)
     good = push_piece(env->napi, list, at, piece);
   drop_all(&p->came);
   return good ? list : NULL;

@@ -2,8 +2,8 @@
 /* Large inputs on their way to a guest, and large results on their way from one, in pieces
  * (lib/guest/pieces.cjs). Thread of the environment only.
  *
- * A hostile guest sends pieces as it likes: they count against the limit on its result as they are
- * announced, and JavaScript, which puts them together, believes none. */
+ * A hostile guest sends pieces as it likes: they count against the limit on its result as they
+ * arrive, and JavaScript, which puts them together, believes none. */
 #ifndef SBX_PIECES_H
 #define SBX_PIECES_H
 

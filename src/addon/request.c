@@ -38,10 +38,14 @@ static void move_ref(napi_ref *to, napi_ref *from) {
 static bool add_what(struct sbx_run *run, struct sbx_start *s) {
   struct sbx_runner *runner = run->runner;
   sbx_frame_parser_init_host(&run->parser, (uint32_t)s->max_result);
+  run->parser.times = s->advanced ? SBX_CHARGE_ADVANCED : 0;
   if (s->on_lookup && runner->rules)
     sbx_frame_accept(&run->parser, SBX_FRAME_RESOLVE, SBX_LIMIT_RESOLVE);
-  if (s->on_messages)
-    sbx_frame_accept(&run->parser, SBX_FRAME_MESSAGE, (uint32_t)s->max_message + SBX_MESSAGE_HEAD);
+  if (s->on_messages) {
+    uint32_t most = (uint32_t)s->max_message + SBX_MESSAGE_HEAD;
+    sbx_frame_accept(&run->parser, SBX_FRAME_MESSAGE, most);
+    sbx_frame_charge(&run->parser, SBX_FRAME_MESSAGE, most);
+  }
   run->outcome.log_rows = s->log_rows;
   if (s->on_pieces)
     sbx_pieces_accept(run, (uint32_t)s->max_result);

@@ -39,6 +39,7 @@ bool sbx_start_where(napi_env napi, napi_value o, struct sbx_start *s) {
 bool sbx_start_what(napi_env napi, napi_value o, struct sbx_start *s) {
   return sbx_arg_uint(napi, o, "maxResultBytes", 0, UINT32_MAX, &s->max_result) &&
          sbx_arg_bool_opt(napi, o, "logRows", &s->log_rows) &&
+         sbx_arg_bool_opt(napi, o, "advanced", &s->advanced) &&
          sbx_arg_uint(napi, o, "logBytes", 0, UINT32_MAX, &s->log_bytes) &&
          sbx_arg_uint(napi, o, "sampleMs", 0, SAMPLE_MS_MAX, &s->sample_ms) &&
          sbx_arg_bytes(napi, o, "request", &s->request) &&

@@ -15,7 +15,7 @@ struct sbx_start {
   napi_value runner_object;
   /* What: of startRun, or of beginRun when it was started ahead. */
   uint64_t max_result, max_message, log_bytes, sample_ms;
-  bool log_rows;
+  bool log_rows, advanced;
   struct sbx_bytes request, input;
   napi_ref on_logs, on_lookup, on_messages, on_room, on_pieces;
   /* Of both. */

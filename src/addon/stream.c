@@ -109,7 +109,7 @@ static int take_frame(void *arg, uint8_t type, uint8_t *data, size_t len) {
     return !sbx_message_take(run, data, len);
   if (type == SBX_FRAME_RESULT_PIECE)
     return !sbx_pieces_take(run, data, len);
-  int stop = sbx_outcome_take(&run->outcome, type, data, len);
+  int stop = sbx_outcome_take(&run->outcome, &run->parser, type, data, len);
   /* The guest is about to end, and a thread of it may wait for an answer: end-of-file wakes it. */
   if (run->lookups && (type == SBX_FRAME_NOTICE || sbx_outcome_decided(&run->outcome)))
     shutdown(run->streams[SBX_RUN_DATA].fd, SHUT_WR);

@@ -10,6 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A longer text of a guest goes to JavaScript as bytes, which are read a little at a time
+ * (lib/reader.js). To read the worst that is as long as this takes 30 ms. */
+#define SBX_TEXT_AT_ONCE ((size_t)96 << 10)
+
 /* The UTF-8 of a string (a lone surrogate becomes U+FFFD); malloc'ed, and not ended by a zero.
  * False when there is no memory for it. */
 bool sbx_text_take(napi_env napi, napi_value string, uint8_t **data, size_t *len);

@@ -2,6 +2,7 @@
 /* The frame codec. Pure; every byte that it reads may come from a hostile guest. */
 #include "frame.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,11 @@ void sbx_frame_accept(struct sbx_frame_parser *p, uint8_t type, uint32_t limit) 
   p->limit[type] = limit;
 }
 
+void sbx_frame_charge(struct sbx_frame_parser *p, uint8_t type, uint32_t budget) {
+  p->charges[type] = 1;
+  p->budget[type] = budget;
+}
+
 void sbx_frame_parser_init_host(struct sbx_frame_parser *p, uint32_t max_result) {
   sbx_frame_parser_init(p);
   sbx_frame_accept(p, SBX_FRAME_MARK, SBX_LIMIT_MARK);
@@ -26,6 +32,9 @@ void sbx_frame_parser_init_host(struct sbx_frame_parser *p, uint32_t max_result)
   sbx_frame_accept(p, SBX_FRAME_NOTICE, SBX_LIMIT_NOTICE);
   sbx_frame_accept(p, SBX_FRAME_ERROR, SBX_LIMIT_ERROR);
   sbx_frame_accept(p, SBX_FRAME_RESULT, max_result);
+  sbx_frame_charge(p, SBX_FRAME_RESULT, max_result);
+  sbx_frame_charge(p, SBX_FRAME_ERROR, SBX_LIMIT_ERROR);
+  sbx_frame_charge(p, SBX_FRAME_SPAN, UINT32_MAX);
 }
 
 void sbx_frame_header(uint8_t out[SBX_FRAME_HEADER], uint8_t type, uint32_t length) {
@@ -61,6 +70,42 @@ static int deliver(struct sbx_frame_parser *p, sbx_frame_cb cb, void *arg) {
   return cb(arg, p->type, data, len) ? fail(p, SBX_FRAME_E_STOPPED) : SBX_FRAME_OK;
 }
 
+/* Where the JSON begins in what has come; SIZE_MAX: that is not known yet. *raw: none will come. */
+static size_t find_json(const struct sbx_frame_parser *p, bool *raw) {
+  const uint8_t *data = p->payload;
+  *raw = false;
+  if (p->type == SBX_FRAME_RESULT_PIECE) {
+    *raw = p->len > 0 && data[0] == SBX_PIECE_TEXT;
+    return p->len > 0 ? 1 : SIZE_MAX;
+  }
+  if (p->type != SBX_FRAME_MESSAGE)
+    return 0;
+  /* A kind, an id, and then a name with its length, or a form. */
+  if (p->len < 6)
+    return SIZE_MAX;
+  *raw = data[0] == SBX_MESSAGE_CHUNK && data[5] == SBX_CHUNK_BYTES;
+  return data[0] == SBX_MESSAGE_CALL ? (size_t)6 + data[5] : 6;
+}
+
+/* What came since the last time. */
+static int charge_more(struct sbx_frame_parser *p) {
+  bool raw;
+  size_t json = find_json(p, &raw);
+  if (json == SIZE_MAX && p->len < p->want)
+    return SBX_FRAME_OK;
+  size_t head = raw || json > p->len ? p->len : json;
+  if (p->charged < head) {
+    sbx_charge_text(&p->charge, p->payload + p->charged, head - p->charged);
+    p->charged = head;
+  }
+  sbx_charge_json(&p->charge, p->payload + p->charged, p->len - p->charged);
+  p->charged = p->len;
+  if (sbx_charge_sum(&p->charge) <= p->budget[p->type])
+    return SBX_FRAME_OK;
+  p->failed_type = p->type;
+  return fail(p, SBX_FRAME_E_TOO_LONG);
+}
+
 static int parse_header(struct sbx_frame_parser *p) {
   const uint8_t *h = p->header;
   if (h[4] != SBX_FRAME_VERSION || h[6] || h[7])
@@ -68,6 +113,8 @@ static int parse_header(struct sbx_frame_parser *p) {
   p->type = h[5];
   if (!p->accepts[p->type])
     return fail(p, SBX_FRAME_E_TYPE);
+  p->charge = (struct sbx_charge){.times = p->times};
+  p->charged = 0;
   p->want = (uint32_t)h[0] | (uint32_t)h[1] << 8 | (uint32_t)h[2] << 16 | (uint32_t)h[3] << 24;
   if (p->want > p->limit[p->type]) {
     p->failed_type = p->type;
@@ -135,5 +182,7 @@ int sbx_frame_commit(struct sbx_frame_parser *p, size_t n, sbx_frame_cb cb, void
   if (p->failed)
     return p->failed;
   p->len += n;
+  if (p->charges[p->type] && charge_more(p) != SBX_FRAME_OK)
+    return p->failed;
   return p->len == p->want ? deliver(p, cb, arg) : SBX_FRAME_OK;
 }

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "charge.h"
+
 #define SBX_FRAME_VERSION 1
 #define SBX_FRAME_HEADER 8
 
@@ -38,6 +40,9 @@ enum sbx_frame_type {
 
 enum sbx_mark { SBX_MARK_BOOT = 1, SBX_MARK_LOAD = 2, SBX_MARK_EXECUTE = 3, SBX_MARK_COUNT = 4 };
 
+enum sbx_message_kind { SBX_MESSAGE_CALL = 1, SBX_MESSAGE_CHUNK = 5 }; /* what matters in C */
+#define SBX_CHUNK_BYTES 1
+
 enum sbx_piece_form { SBX_PIECE_LIST, SBX_PIECE_MORE, SBX_PIECE_TEXT, SBX_PIECE_FORMS };
 
 #define SBX_LIMIT_MARK 9u
@@ -57,7 +62,8 @@ enum sbx_frame_status {
   SBX_FRAME_OK = 0,
   SBX_FRAME_E_VERSION = -1,  /* unknown version or non-zero reserved field */
   SBX_FRAME_E_TYPE = -2,     /* a type that this side does not accept */
-  SBX_FRAME_E_TOO_LONG = -3, /* announced length over the type's limit; see failed_type */
+  SBX_FRAME_E_TOO_LONG = -3, /* announced length over the type's limit, or what came costs more
+                              * than its budget; see failed_type */
   SBX_FRAME_E_NOMEM = -4,
   SBX_FRAME_E_STOPPED = -5, /* the callback asked to stop */
 };
@@ -67,8 +73,13 @@ enum sbx_frame_status {
 typedef int (*sbx_frame_cb)(void *arg, uint8_t type, uint8_t *data, size_t len);
 
 struct sbx_frame_parser {
-  uint32_t limit[256];  /* bytes of payload, per type */
-  uint8_t accepts[256]; /* 1 = this side takes frames of that type */
+  uint32_t limit[256];      /* bytes of payload, per type */
+  uint8_t accepts[256];     /* 1 = this side takes frames of that type */
+  uint8_t charges[256];     /* 1 = its text is charged */
+  uint8_t times;            /* of each charge */
+  uint32_t budget[256];     /* what such a frame may cost at most */
+  struct sbx_charge charge; /* on the frame being read, or delivered just now */
+  size_t charged;           /* bytes of it that are reckoned */
   uint8_t header[SBX_FRAME_HEADER];
   size_t header_len;
   uint8_t type; /* of the frame being read */
@@ -84,6 +95,9 @@ void sbx_frame_parser_init(struct sbx_frame_parser *p);
 
 /* Accept frames of `type` with at most `limit` bytes of payload. */
 void sbx_frame_accept(struct sbx_frame_parser *p, uint8_t type, uint32_t limit);
+
+/* Charge the text of such frames as it arrives (charge.h), and let one cost at most `budget`. */
+void sbx_frame_charge(struct sbx_frame_parser *p, uint8_t type, uint32_t budget);
 
 /* A parser for what a guest may send: all guest -> host types, RESULT up to `max_result`. */
 void sbx_frame_parser_init_host(struct sbx_frame_parser *p, uint32_t max_result);

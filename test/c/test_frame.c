@@ -192,6 +192,7 @@ static void zero_copy(void) {
   size_t room, done = 0, largest = 0;
   int bounded = 1, status = 0;
   sbx_frame_parser_init_host(&p, TOTAL);
+  sbx_frame_charge(&p, SBX_FRAME_RESULT, UINT32_MAX); /* its bytes say nothing */
   ok(!sbx_frame_reserve(&p, &at, &room), "there is nothing to reserve before a header");
   sbx_frame_header(h, SBX_FRAME_RESULT, TOTAL);
   sbx_frame_feed(&p, h, 3, check_big, &b);
@@ -220,6 +221,7 @@ static void one_byte_at_a_time(void) {
   struct big b = {0};
   uint8_t h[SBX_FRAME_HEADER];
   sbx_frame_parser_init_host(&p, TOTAL);
+  sbx_frame_charge(&p, SBX_FRAME_RESULT, UINT32_MAX); /* its bytes say nothing */
   sbx_frame_header(h, SBX_FRAME_RESULT, TOTAL);
   for (size_t i = 0; i < sizeof h; i++)
     sbx_frame_feed(&p, h + i, 1, check_big, &b);
@@ -254,6 +256,62 @@ static void headers(void) {
   sbx_frame_parser_free(&p);
 }
 
+/* Feeds one frame in cuts of `cut` bytes. Returns the status; *spent is what it was charged. */
+static int cost_of(uint8_t type, const char *text, size_t len, uint32_t budget, size_t cut,
+                   uint64_t *spent, size_t *fed) {
+  struct sbx_frame_parser p;
+  struct seen s = {0};
+  uint8_t h[SBX_FRAME_HEADER];
+  sbx_frame_parser_init_host(&p, 1u << 20);
+  sbx_frame_accept(&p, type, 1u << 20);
+  sbx_frame_charge(&p, type, budget);
+  sbx_frame_header(h, type, (uint32_t)len);
+  int status = sbx_frame_feed(&p, h, sizeof h, note, &s);
+  size_t at = 0;
+  while (status == SBX_FRAME_OK && at < len) {
+    size_t n = len - at < cut ? len - at : cut;
+    status = sbx_frame_feed(&p, (const uint8_t *)text + at, n, note, &s);
+    at += n;
+  }
+  *spent = sbx_charge_sum(&p.charge);
+  *fed = at;
+  if (status == SBX_FRAME_E_TOO_LONG && p.failed_type != type)
+    status = SBX_FRAME_OK; /* no mark of whose fault it is */
+  sbx_frame_parser_free(&p);
+  return status;
+}
+
+#define TEXT(t) (t), sizeof(t) - 1
+
+static void charges(void) {
+  uint64_t spent;
+  size_t fed;
+  int good = 1;
+  const char record[] = "[{\"a\":\"[,:{\\\"[\"},1]";
+  for (size_t cut = 1; cut <= sizeof record; cut++) {
+    cost_of(SBX_FRAME_RESULT, TEXT(record), 1u << 20, cut, &spent, &fed);
+    good &= spent == sizeof record - 1 + 2 * SBX_CHARGE_LIST + SBX_CHARGE_NAME + SBX_CHARGE_COMMA;
+  }
+  ok(good, "a result is charged for what is outside of strings, however it is cut");
+  char many[3000];
+  for (size_t i = 0; i < sizeof many; i++)
+    many[i] = "{},"[i % 3];
+  ok(cost_of(SBX_FRAME_RESULT, many, sizeof many, 8300, 30, &spent, &fed) == SBX_FRAME_E_TOO_LONG &&
+         fed <= 330,
+     "a result over its budget is refused where it goes over it");
+  cost_of(SBX_FRAME_MESSAGE, TEXT("\1....\3\"[,[1,2]"), 1u << 20, 1, &spent, &fed);
+  ok(spent == 14 + SBX_CHARGE_LIST + SBX_CHARGE_COMMA,
+     "of a call, the name is no JSON, and its quote opens no string");
+  cost_of(SBX_FRAME_MESSAGE, TEXT("\5....\1[,[,"), 1u << 20, 3, &spent, &fed);
+  ok(spent == 10, "a chunk of bytes costs its bytes");
+  cost_of(SBX_FRAME_MESSAGE, TEXT("\5....\0[,"), 1u << 20, 3, &spent, &fed);
+  ok(spent == 8 + SBX_CHARGE_LIST + SBX_CHARGE_COMMA, "and one of text what is in it");
+  cost_of(SBX_FRAME_RESULT_PIECE, TEXT("\2[[[["), 1u << 20, 2, &spent, &fed);
+  ok(spent == 5, "a piece of text is read as it is");
+  cost_of(SBX_FRAME_RESULT_PIECE, TEXT("\0[["), 1u << 20, 2, &spent, &fed);
+  ok(spent == 3 + 2 * SBX_CHARGE_LIST, "a piece of a list is not");
+}
+
 int main(void) {
   every_split();
   hostile_headers();
@@ -264,5 +322,6 @@ int main(void) {
   zero_copy();
   one_byte_at_a_time();
   headers();
+  charges();
   return tap_done();
 }

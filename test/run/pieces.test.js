@@ -1,5 +1,6 @@
 // Inputs and results that are large enough to travel in pieces.
 import t from 'tap';
+import charge from '../../lib/guest/charge.cjs';
 import { handler, project, run, sandbox } from './helper.js';
 
 const rows = Array.from({ length: 20_000 }, (_, id) => ({ id, name: `row ${id}`, tags: ['é'] }));
@@ -94,12 +95,18 @@ t.test('maxResultBytes is about the text of the whole', async (t) => {
   const body = `return { n: 1, rows: Array.from({ length: 30_000 }, (_, id) => ({ id, s: 'é' })),
     text: 'x'.repeat(200_000) };`;
   const { data } = await run(t, handler(body));
-  const size = Buffer.byteLength(JSON.stringify(data));
+  const text = JSON.stringify(data);
+  const size = Buffer.byteLength(text);
+  const cost = charge.chargeOf(text, size);
   const limited = (/** @type {number} */ maxResultBytes) =>
     run(t, handler(body), { config: { execution: { maxResultBytes } } });
-  t.ok((await limited(size)).ok, 'as large as allowed');
-  const { error } = await limited(size - 1);
-  t.match(error, { code: 'RESULT_TOO_LARGE', details: { limit: size - 1, bytes: size } });
+  t.ok((await limited(cost)).ok, 'as large as allowed');
+  const limit = cost - 1000;
+  t.match((await limited(limit)).error, {
+    code: 'RESULT_TOO_LARGE',
+    message: /execution\.maxResultBytes, \d+ bytes \(.*an object counts as 64 bytes/,
+    details: { limit },
+  });
   t.match((await limited(1000)).error, {
     code: 'RESULT_TOO_LARGE',
     details: { limit: 1000, bytes: size },
@@ -165,7 +172,8 @@ t.test('guests that send pieces by themselves', async (t) => {
       `send(21, '7'); for (let i = 0; i < 5; i++) piece(2, 'x'.repeat(5000))`,
       { ok: true, data: 7 },
     ],
-    ['deeper than V8 reads', `piece(0, '['.repeat(900_000)); send(21, '[0,[[]]]')`, unreadable],
+    ['deep', `piece(0, '['.repeat(15_000)); send(21, '[0,[[]]]')`, unreadable],
+    ['deeper than is paid for', `piece(0, '['.repeat(900_000)); send(21, '[0,[[]]]')`, tooLarge],
   ];
   for (const [name, body, expected] of cases) t.match(await go(body), expected, name);
   t.equal(/** @type {any} */ ({}).polluted, undefined);
