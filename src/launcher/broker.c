@@ -111,6 +111,8 @@ static void connect_to(struct sbx_broker *b, const struct sbx_notify_call *call,
   int flags = fcntl(sock, F_GETFL), error = sbx_sock_connect(sock, flags, addr);
   if (!error || sbx_sock_is_under_way(error))
     sbx_traffic_add(&b->traffic, sock, &b->report, listed);
+  if ((!error || sbx_sock_is_under_way(error)) && addr != asked)
+    sbx_stub_expect(b->stub, sock);
   /* EALREADY: connect(2) was interrupted by a signal and is called again. */
   if (sbx_sock_is_under_way(error) && !(flags & O_NONBLOCK)) {
     sbx_pending_add(&b->pending, call, sock, asked, addr);
@@ -195,7 +197,7 @@ static bool is_stub(struct sbx_broker *b, const struct sbx_netaddr *addr) {
 static void connect_stub(struct sbx_broker *b, const struct sbx_notify_call *call, int sock,
                          const struct sbx_netaddr *asked) {
   struct sbx_netaddr addr;
-  int error = sbx_stub_expect(b->stub, sock, &addr);
+  int error = sbx_stub_address(b->stub, sock, &addr);
   if (!error) {
     connect_to(b, call, sock, asked, &addr, UINT32_MAX); /* None of the run's connections. */
     return;

@@ -26,12 +26,13 @@
  */
 #define BATCH 16
 #define DATAGRAM_SOCKETS 2
+#define LISTENER (CONNECTIONS_MAX + DATAGRAM_SOCKETS) /* of the epoll set */
 
 #define LENGTH 2u /* before each message */
 
 enum state {
   FREE,
-  EXPECTED, /* `fd` listens for the guest's socket */
+  EXPECTED, /* the guest's socket is being connected */
   READING,
   WAITING, /* for the host */
 };
@@ -39,8 +40,8 @@ enum state {
 /* Or a single question that came as a datagram, which is WAITING as long as it is there. */
 struct connection {
   enum state state;
-  int fd;          /* -1: a datagram */
-  uint16_t port;   /* EXPECTED: of the guest's socket */
+  int fd;          /* -1: EXPECTED, or a datagram */
+  uint16_t port;   /* EXPECTED: of the guest's socket, by which it is told from all others */
   uint32_t number; /* WAITING: of the question; 0: not asked yet */
   uint64_t age;
   size_t have;
@@ -51,6 +52,8 @@ struct connection {
 
 struct sbx_stub {
   int epoll;
+  int listener; /* on loopback, once it is needed; -1: not yet */
+  struct sbx_netaddr address;
   int datagrams[DATAGRAM_SOCKETS]; /* for IPv4 and IPv6; -1: none */
   uint32_t asked, last_number;
   uint64_t age;
@@ -67,6 +70,7 @@ int sbx_stub_open(struct sbx_stub **out) {
     s->at[i].fd = -1;
   for (size_t i = 0; i < DATAGRAM_SOCKETS; i++)
     s->datagrams[i] = -1;
+  s->listener = -1;
   s->epoll = epoll_create1(EPOLL_CLOEXEC);
   if (s->epoll < 0) {
     int error = errno;
@@ -130,72 +134,87 @@ static struct connection *make_room(struct sbx_stub *s) {
   return oldest;
 }
 
-/* A socket that listens on a port of the kernel's choice. */
-static int listen_somewhere(struct sockaddr_in *at) {
-  socklen_t len = sizeof *at;
+/* A socket that listens on a port of the kernel's choice, the same one for all connections. */
+static int listen_somewhere(struct sbx_stub *s) {
+  struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  struct epoll_event event = {.events = EPOLLIN, .data.u32 = LISTENER};
+  socklen_t len = sizeof at;
+  if (s->listener >= 0)
+    return 0;
   SBX_AUTO_FD int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  *at = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  if (fd < 0 || bind(fd, (struct sockaddr *)at, sizeof *at) < 0 || listen(fd, 1) < 0 ||
-      getsockname(fd, (struct sockaddr *)at, &len) < 0)
-    return -errno;
-  return sbx_fd_steal(&fd);
+  if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof at) < 0 ||
+      listen(fd, CONNECTIONS_MAX) < 0 || getsockname(fd, (struct sockaddr *)&at, &len) < 0 ||
+      sbx_netaddr_read(&s->address, &at, sizeof at) < 0 ||
+      epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
+    return errno;
+  s->listener = sbx_fd_steal(&fd);
+  return 0;
 }
 
-/* Gives the guest's socket a port, by which it is told from all others that could connect. Returns
- * 0 or an errno. */
-static int bind_guest(int sock, struct sbx_netaddr *addr, uint16_t *port) {
-  struct sockaddr_storage sa;
-  struct sbx_netaddr own = *addr;
+int sbx_stub_address(struct sbx_stub *s, int sock, struct sbx_netaddr *addr) {
   int domain = 0;
   socklen_t len = sizeof domain;
   if (getsockopt(sock, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0)
     return errno;
-  addr->family = own.family = (uint16_t)domain;
-  own.port = 0;
-  len = sbx_netaddr_sockaddr(&own, &sa);
-  /* EINVAL: it has one already, of an earlier try. */
-  if (bind(sock, (struct sockaddr *)&sa, len) < 0 && errno != EINVAL)
-    return errno;
-  len = sizeof sa;
-  if (getsockname(sock, (struct sockaddr *)&sa, &len) < 0)
-    return errno;
-  if (sbx_netaddr_read(&own, &sa, len) < 0 || own.port == 0)
-    return EADDRNOTAVAIL;
-  *port = own.port;
-  return 0;
+  if (domain != AF_INET && domain != AF_INET6)
+    return EAFNOSUPPORT;
+  int error = listen_somewhere(s);
+  if (!error && !make_room(s))
+    error = EAGAIN;
+  *addr = s->address;
+  addr->family = (uint16_t)domain;
+  return error;
 }
 
-int sbx_stub_expect(struct sbx_stub *s, int sock, struct sbx_netaddr *addr) {
-  struct sockaddr_in at;
-  struct sbx_netaddr to;
-  uint16_t port = 0;
-  SBX_AUTO_FD int fd = listen_somewhere(&at);
-  if (fd < 0)
-    return -fd;
-  if (sbx_netaddr_read(&to, &at, sizeof at) < 0)
-    return EADDRNOTAVAIL;
-  int error = bind_guest(sock, &to, &port);
-  struct connection *c = error ? NULL : make_room(s);
-  if (!c)
-    return error ? error : EAGAIN;
-  *c = (struct connection){
-      .state = EXPECTED, .fd = sbx_fd_steal(&fd), .port = port, .age = s->age++};
-  set_events(s, c, EPOLL_CTL_ADD);
-  *addr = to;
-  return 0;
-}
-
-static void take_guest(struct sbx_stub *s, struct connection *c) {
-  struct sockaddr_in from = {0};
-  socklen_t len = sizeof from;
-  SBX_AUTO_FD int fd = accept4(c->fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
-  /* Anybody on this machine may have connected. */
-  if (fd < 0 || from.sin_port != htons(c->port) || from.sin_addr.s_addr != htonl(INADDR_LOOPBACK))
+void sbx_stub_expect(struct sbx_stub *s, int sock) {
+  struct sockaddr_storage sa;
+  struct sbx_netaddr own;
+  socklen_t len = sizeof sa;
+  if (getsockname(sock, (struct sockaddr *)&sa, &len) < 0 || sbx_netaddr_read(&own, &sa, len) < 0 ||
+      own.port == 0)
     return;
-  sbx_fd_close(&c->fd);
-  c->fd = sbx_fd_steal(&fd);
-  c->state = READING;
-  set_events(s, c, EPOLL_CTL_ADD);
+  struct connection *c = make_room(s);
+  if (c)
+    *c = (struct connection){.state = EXPECTED, .fd = -1, .port = own.port, .age = s->age++};
+}
+
+/* Closed, one leaves nothing behind: the side that is closed first would keep its port in TIME_WAIT
+ * for a minute, of which there are 28,000 on loopback. */
+static void leave_nothing(int fd) {
+  const struct linger at_once = {.l_onoff = 1};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
+static struct connection *expected(struct sbx_stub *s, const struct sockaddr_in *from) {
+  for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+    if (s->at[i].state == EXPECTED && from->sin_port == htons(s->at[i].port) &&
+        from->sin_addr.s_addr == htonl(INADDR_LOOPBACK))
+      return &s->at[i];
+  return NULL;
+}
+
+/* Returns how many guests came. Anybody on this machine may have connected. */
+static uint32_t take_guests(struct sbx_stub *s) {
+  uint32_t n = 0;
+  for (int i = 0; i < BATCH; i++) {
+    struct sockaddr_in from = {0};
+    socklen_t len = sizeof from;
+    SBX_AUTO_FD int fd =
+        accept4(s->listener, (struct sockaddr *)&from, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0 && errno != ECONNABORTED)
+      break;
+    if (fd < 0)
+      continue;
+    leave_nothing(fd);
+    struct connection *c = expected(s, &from);
+    if (!c)
+      continue;
+    c->fd = sbx_fd_steal(&fd);
+    c->state = READING;
+    set_events(s, c, EPOLL_CTL_ADD);
+    n++;
+  }
+  return n;
 }
 
 /* --- questions ------------------------------------------------------------------------------- */
@@ -298,15 +317,17 @@ uint32_t sbx_stub_dispatch(struct sbx_stub *s) {
   uint32_t did = 0;
   for (int i = 0; i < n; i++) {
     uint32_t at = events[i].data.u32;
+    if (at == LISTENER) {
+      did += take_guests(s);
+      continue;
+    }
     if (at >= CONNECTIONS_MAX) {
       did += take_datagrams(s, s->datagrams[at - CONNECTIONS_MAX]);
       continue;
     }
     struct connection *c = &s->at[at];
     did++;
-    if (c->state == EXPECTED)
-      take_guest(s, c);
-    else if (c->state == READING)
+    if (c->state == READING)
       read_more(s, c);
     else if (c->state == WAITING) /* Nothing but its end is listened for. */
       drop(c);
@@ -362,6 +383,7 @@ void sbx_stub_close(struct sbx_stub *s) {
     return;
   for (size_t i = 0; i < CONNECTIONS_MAX; i++)
     sbx_fd_close(&s->at[i].fd);
+  sbx_fd_close(&s->listener);
   sbx_fd_close(&s->epoll);
   free(s);
 }

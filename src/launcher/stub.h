@@ -40,9 +40,12 @@ const struct sbx_nameservers *sbx_stub_nameservers(struct sbx_stub *s);
  * is none. Returns 0 or -errno. */
 int sbx_stub_hear(struct sbx_stub *s, const int *socks);
 
-/* Prepares for a guest's TCP socket that is about to be connected; *addr becomes where to. Returns
- * 0 or the errno that the guest gets. */
-int sbx_stub_expect(struct sbx_stub *s, int sock, struct sbx_netaddr *addr);
+/* Where a guest's TCP socket is to be connected to. Returns 0 or the errno that the guest gets. */
+int sbx_stub_address(struct sbx_stub *s, int sock, struct sbx_netaddr *addr);
+
+/* It is connected, or about to be, and has a port of the kernel's choice, which is given back when
+ * the connection ends: one that bind(2) gave would stay the guest's, and could be nobody else's. */
+void sbx_stub_expect(struct sbx_stub *s, int sock);
 
 /* A bounded number of reads and answers; never waits. Returns what was looked at: connections that
  * came or had something to read, and datagrams. */
