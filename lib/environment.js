@@ -39,6 +39,18 @@ export function resolveOverTcp({ exec, late }) {
 }
 
 /**
+ * A guest is at home where nothing is of the host's, unless it is told of another HOME: many libraries fail
+ * without one, or look for it in /etc/passwd, which a guest does not see.
+ *
+ * @param {readonly string[]} exec "NAME=value"
+ * @param {{ ownTmp: boolean, all: boolean }} files whether it has a /tmp of its own, and sees all files
+ */
+export function addHome(exec, { ownTmp, all }) {
+  if (all || exec.some((entry) => entry.startsWith('HOME='))) return [...exec];
+  return [...exec, `HOME=${ownTmp ? '/tmp' : '/nonexistent'}`];
+}
+
+/**
  * @param {readonly string[]} allow exact names, and prefixes that end with '*'
  * @param {NodeJS.ProcessEnv} from
  * @returns {{ exec: string[], late: Record<string, string> }} `exec`: "NAME=value" for execve;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The terms on which guests run: what a launcher is told once, in its policy, and what each run is
 // told beside it.
+import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { PERMIT, USE, goesByRules, planConfinement } from './confinement.js';
 import { debugRequest } from './debug.js';
-import { chooseEnvironment, resolveOverTcp } from './environment.js';
+import { addHome, chooseEnvironment, resolveOverTcp } from './environment.js';
 import guestRequest from './guest/request.cjs';
 import { hostFunctions } from './host.js';
 import { memoryLimits } from './memory.js';
@@ -119,7 +120,7 @@ export class Terms {
       maxTasks: preloads ? TASKS_OF_A_ZYGOTE + TASKS_OF_A_GUEST * concurrency : 0,
       netAllow: this.#config.permissions.network.allow,
       netDeny: this.#config.permissions.network.deny,
-      env: this.#environment.exec,
+      env: addHome(this.#environment.exec, { ownTmp: this.#ownTmp, all: this.files.all }),
       // With a debugger, it is the host's to say when time is over.
       timeoutMs: this.#plan?.level === 'inspect' ? MAX_TIMER_MS : timeoutMs,
       graceMs,
@@ -147,9 +148,19 @@ export class Terms {
   allowed(workdir, grants) {
     const { permissions } = this.#config;
     const every = [...this.#grants(this.#confinement?.permit ?? 0), ...grants, 'r/proc'];
+    const { deny } = this.files;
+    return { permissions, grants: every, deny, workdir, ownTmp: this.#ownTmp };
+  }
+
+  /** Whether each run has a /tmp of its own. */
+  get #ownTmp() {
     const namespaces = ((this.#confinement?.use ?? 0) & USE.namespaces) !== 0;
-    const ownTmp = namespaces && this.files.ownTmp;
-    return { permissions, grants: every, deny: this.files.deny, workdir, ownTmp };
+    return namespaces && this.files.ownTmp && this.#config.execution.tmpSizeMb > 0;
+  }
+
+  /** Of the host, for guests that are in its network: they cannot ask. */
+  #interfaces() {
+    return (this.#confinement?.permit ?? 0) & PERMIT.net ? os.networkInterfaces() : undefined;
   }
 
   /**
@@ -187,6 +198,7 @@ export class Terms {
       spanId: trace.handlerParent,
       carrier: trace.carrier,
       structured: logs.structured,
+      interfaces: this.#interfaces(),
     });
     return {
       workdir: request.workdir,

@@ -11,6 +11,7 @@ const errors = require('./errors.cjs');
 const { createContext } = require('./context.cjs');
 const { watchExits } = require('./exits.cjs');
 const { divertLevels, levelConsole } = require('./log.cjs');
+const { answerForSystem, setInterfaces } = require('./machine.cjs');
 const pieces = require('./pieces.cjs');
 const { loadHandlerFile, locateHandlerFile, pickExport } = require('./resolve.cjs');
 const { toText } = require('./text.cjs');
@@ -215,6 +216,7 @@ function prepare() {
   makeBlocking('stdout');
   makeBlocking('stderr');
   levelConsole();
+  answerForSystem();
   watchExits({ pid: () => pid, phase: () => phase, isOver: () => over });
   // One that the handler installs itself is its own way to deal with them.
   process.on('uncaughtException', (error, origin) => {
@@ -245,6 +247,7 @@ async function run(exit, isFork = false) {
     const codec = request.serialization === 'advanced' ? await loadAdvanced() : undefined;
     const input = readInput(codec?.decode ?? parse);
     if (request.lookups) require('./lookup.cjs').installInGuest();
+    if (request.interfaces) setInterfaces(request.interfaces);
     for (const name of Object.keys(request.env)) process.env[name] = request.env[name];
     const located = locateHandlerFile(request);
     const { file } = located;

@@ -13,6 +13,7 @@ function makeRequest(fields) {
     carrier = {},
     structured = false,
     ahead = false,
+    interfaces = null,
   } = fields;
   return {
     file: fields.file,
@@ -36,6 +37,7 @@ function makeRequest(fields) {
     carrier,
     structured,
     ahead,
+    interfaces,
   };
 }
 

@@ -2,8 +2,10 @@
 import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
+import os from 'node:os';
 import path from 'node:path';
 import t from 'tap';
+import { hasNamespaces } from '../zygote/helper.js';
 import { handler, project, run, sandbox, startup } from './helper.js';
 
 const env = (/** @type {string[]} */ ...allow) => ({ permissions: { env: { allow } } });
@@ -16,11 +18,16 @@ t.test('61. the environment is what is allowed and nothing else', async (t) => {
     for (const name of ['SBX_TEST_SECRET', 'SBX_TEST_A', 'SBX_TEST_B']) delete process.env[name];
   });
   const body = handler('return process.env;');
-  t.same((await run(t, body)).data, {});
-  t.same((await run(t, body, { config: env('SBX_TEST_A', 'SBX_TEST_MISSING') })).data, {
+  t.match(Object.keys((await run(t, body)).data), ['HOME']);
+  const seen = async (/** @type {any} */ config) => {
+    const { HOME, ...rest } = (await run(t, body, { config })).data;
+    t.type(HOME, 'string');
+    return rest;
+  };
+  t.same(await seen(env('SBX_TEST_A', 'SBX_TEST_MISSING')), {
     SBX_TEST_A: 'a',
   });
-  t.same((await run(t, body, { config: env('SBX_TEST_*') })).data, {
+  t.same(await seen(env('SBX_TEST_*')), {
     SBX_TEST_A: 'a',
     SBX_TEST_B: 'b=c',
     SBX_TEST_SECRET: 'secret',
@@ -203,4 +210,50 @@ t.test('63. an addon that is none', async (t) => {
   t.match(await run(t, files), {
     error: { code: 'HANDLER_ERROR', details: { code: 'ERR_DLOPEN_FAILED' } },
   });
+});
+
+t.test('a guest has a home, a name and an answer about its network', async (t) => {
+  const body = handler(`const os = await import('node:os');
+    const fs = await import('node:fs');
+    const look = (f) => { try { return f(); } catch (e) { return e.code; } };
+    const home = os.homedir();
+    return {
+      home, env: process.env.HOME, user: os.userInfo(), bytes: os.userInfo({ encoding: 'buffer' }).username.toString(),
+      uid: process.getuid(), gid: process.getgid(), interfaces: os.networkInterfaces(),
+      written: look(() => { fs.mkdirSync(home + '/.cache'); return fs.existsSync(home + '/.cache'); }),
+    };`);
+  const ask = async (/** @type {any} */ config) => {
+    const { ok, data, error } = await run(t, body, { config });
+    t.ok(ok, JSON.stringify(error));
+    t.same(data.user, {
+      uid: data.uid,
+      gid: data.gid,
+      username: 'sandbox',
+      homedir: data.home,
+      shell: null,
+    });
+    t.equal(data.bytes, 'sandbox');
+    t.equal(data.home, data.env);
+    return data;
+  };
+  const own = hasNamespaces();
+  const data = await ask({});
+  t.equal(data.home, own ? '/tmp' : '/nonexistent');
+  if (own) t.equal(data.written, true, 'where it may write');
+  t.same(data.interfaces, {});
+  t.equal((await ask({ execution: { tmpSizeMb: 0 } })).home, '/nonexistent');
+  t.equal((await ask({ permissions: { filesystem: { allow: ['/tmp'] } } })).home, '/nonexistent');
+
+  const before = process.env.HOME;
+  process.env.HOME = '/somewhere/of/the/host';
+  t.teardown(() => (process.env.HOME = before));
+  t.equal((await ask(env('HOME'))).home, '/somewhere/of/the/host');
+  t.equal((await ask(env('HOME*'))).home, '/somewhere/of/the/host');
+  t.not((await ask({})).home, '/somewhere/of/the/host', 'unless it is allowed');
+  t.same(
+    (await ask({ permissions: { network: { allow: ['*'] } } })).interfaces,
+    os.networkInterfaces(),
+    "those of the host's network, for a guest that is in it",
+  );
+  t.same((await ask({ permissions: { network: { allow: ['example.com'] } } })).interfaces, {});
 });
