@@ -3,6 +3,7 @@
 // and reads. It is the input as it was when run() was called, so that it is written before anybody
 // else's code runs: to the guest where that starts at once, or else to be kept.
 import pieces from './guest/pieces.cjs';
+import promises from './guest/promises.cjs';
 
 /** What sendPiece of the addon takes for what follows the pieces. */
 const END = Object.keys(pieces.FORM).length;
@@ -15,9 +16,13 @@ export class Bulk {
   /** @type {[form: number, text: string][]} */
   #kept = [];
 
-  /** @param {import('./guest/pieces.cjs').Split} large */
-  constructor(large) {
+  /** @type {unknown} */
+  #value;
+
+  /** @param {import('./guest/pieces.cjs').Split} large @param {unknown} value that it is made of */
+  constructor(large, value) {
     this.#large = large;
+    this.#value = value;
   }
 
   /** Writes it, for later. @throws what JSON.stringify does */
@@ -40,7 +45,16 @@ export class Bulk {
   /** @param {Send} send */
   #write(send) {
     const large = this.#large;
+    const value = this.#value;
     this.#large = undefined;
-    if (large) send(END, pieces.write(large, send).text);
+    this.#value = undefined;
+    if (!large) return;
+    let suspicious = false;
+    const { text } = pieces.write(large, (form, piece) => {
+      if (form !== pieces.FORM.TEXT) suspicious ||= promises.isSuspicious(piece);
+      send(form, piece);
+    });
+    if (suspicious || promises.isSuspicious(text)) promises.refuse(value);
+    send(END, text);
   }
 }

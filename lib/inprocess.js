@@ -384,11 +384,7 @@ export class InProcess {
       const message = `The handler's result is ${bytes} bytes; ${limit} are allowed.`;
       return { ok: false, error: failure('RESULT_TOO_LARGE', message, { bytes, limit }) };
     } catch (error) {
-      const message = `The handler's result cannot be serialized: ${describe(error)}`;
-      return {
-        ok: false,
-        error: failure('RESULT_NOT_SERIALIZABLE', message, { phase: 'execute' }),
-      };
+      return { ok: false, error: unserializable(error) };
     }
   }
 
@@ -510,6 +506,17 @@ function runSpan(finished, name, fn, attributes) {
   }, fail);
 }
 
+/** As lib/guest/bootstrap.cjs has it. @param {unknown} error @returns {SandboxError} */
+function unserializable(error) {
+  const message = `The handler's result cannot be serialized: ${describe(error)}`;
+  const { stack } = /** @type {any} */ (error) ?? {};
+  return {
+    ...failure('RESULT_NOT_SERIALIZABLE', message, { phase: 'execute' }),
+    name: 'TypeError',
+    ...(typeof stack === 'string' && { stack }),
+  };
+}
+
 /**
  * @param {unknown} error
  * @param {string} phase
@@ -519,8 +526,8 @@ function thrown(error, phase) {
   const { code, name, message, stack, details } = guestErrors.describe(error, phase);
   return {
     code: /** @type {SandboxError['code']} */ (code),
-    name,
     message,
+    ...(name && { name }),
     ...(stack && { stack }),
     details,
   };

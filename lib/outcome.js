@@ -4,6 +4,7 @@
 import { ranOutOfMemory, signalDetails } from './crash.js';
 import { explainDenial } from './denials.js';
 import { describe, failure, HOW_COUNTED, invalid } from './errors.js';
+import plain from './guest/plain.cjs';
 import guestText from './guest/text.cjs';
 import { inTurns, isLong } from './reader.js';
 import { build, deserialize } from './serialize.js';
@@ -111,6 +112,10 @@ function findFailure(outcome, run) {
   return noAnswer(outcome, config, printed);
 }
 
+const MAX_NAME = 4 << 10;
+/** Of the details of a guest's error, more than a guest of ours sends. */
+const DETAILS = { items: 4000, characters: 512 << 10, depth: 16, text: 128 << 10 };
+
 /** Stages of src/core/err.h in which a guard could not be put in place. */
 const GUARD_STAGES = new Set([
   'namespaces',
@@ -211,7 +216,9 @@ function guestError(text, config, allowed) {
   } catch {
     return crashed('it sent an error that cannot be read');
   }
-  const { name, message, stack, details } = sent;
+  const { name, message, stack } = sent;
+  // It may nest as deep as its frame is long.
+  const details = new plain.Copier(DETAILS).value(sent.details);
   if (sent.code === 'MEMORY_LIMIT') return memoryLimit(config.execution.memoryMb, message);
   const known = typeof details === 'object' && details !== null && !Array.isArray(details);
   const said = typeof message === 'string' ? message : 'The handler failed.';
@@ -223,7 +230,7 @@ function guestError(text, config, allowed) {
   return {
     code: denial ? 'PERMISSION_DENIED' : code,
     message: denial ? `${said} (${denial.why}; see ${denial.key})` : said,
-    ...(typeof name === 'string' && { name }),
+    ...(typeof name === 'string' && { name: name.slice(0, MAX_NAME) }),
     ...(typeof stack === 'string' && stack !== '' && { stack }),
     ...(known && { details: denial ? { ...details, key: denial.key } : details }),
   };

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { Bulk } from './bulk.js';
 import { describe, invalid } from './errors.js';
 import pieces from './guest/pieces.cjs';
+import promises from './guest/promises.cjs';
 import { serialize } from './serialize.js';
 
 /** The longest path that the kernel takes, less its final zero (limits.h, PATH_MAX). */
@@ -61,7 +62,7 @@ function takeRequest(handler, input, ctx, serialization, inPieces) {
   let bulk;
   try {
     const large = inPieces && serialization === 'json' && !debug ? pieces.split(input) : undefined;
-    if (large) bulk = new Bulk(large);
+    if (large) bulk = new Bulk(large, input);
     else text = serialize(serialization, input);
   } catch (error) {
     return { error: notSerializable(serialization, error) };
@@ -166,7 +167,7 @@ function takeFields(ctx) {
   for (const name of Object.keys(ctx)) {
     if (HOST_FIELDS.has(name)) continue;
     try {
-      const text = JSON.stringify(ctx[name]);
+      const text = promises.toJson(ctx[name]);
       if (text !== undefined) fields.push([name, JSON.parse(text)]);
     } catch (error) {
       return `ctx.${name} cannot be serialized: ${describe(error)}.`;

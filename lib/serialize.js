@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Inputs to text and results from text, in the runner's serialization.
 import { decode, decodeValues, encode } from './guest/advanced.mjs';
+import promises from './guest/promises.cjs';
 
 /**
  * @param {'json' | 'advanced'} serialization
@@ -11,7 +12,7 @@ import { decode, decodeValues, encode } from './guest/advanced.mjs';
 export function serialize(serialization, value) {
   if (value === undefined) return '';
   if (serialization === 'advanced') return encode(value);
-  const text = JSON.stringify(value);
+  const text = promises.toJson(value);
   if (text === undefined) throw new TypeError(`A ${typeof value} cannot be serialized`);
   return text;
 }

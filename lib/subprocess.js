@@ -534,8 +534,8 @@ function findHandler(request) {
     return undefined;
   } catch (error) {
     if (!fs.statSync(workdir, { throwIfNoEntry: false })?.isDirectory()) return undefined;
-    const { message, details } = /** @type {any} */ (error);
-    return failure('HANDLER_NOT_FOUND', message, details);
+    const { name, message, details } = /** @type {any} */ (error);
+    return { ...failure('HANDLER_NOT_FOUND', message, details), name };
   }
 }
 

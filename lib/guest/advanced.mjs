@@ -3,6 +3,8 @@
 // nothing here is native, and what a text announces is checked before anything is built of it.
 import { types } from 'node:util';
 import { filterArrayIndices, stringify, unflatten } from 'devalue';
+import copies from './plain.cjs';
+import promises from './promises.cjs';
 
 /**
  * @typedef {object} Limits
@@ -67,6 +69,8 @@ class Counts {
 
 const SPARSE = -7;
 const MAX_CAUSES = 8;
+/** Of one error, those of its errors counted. */
+const MAX_ERRORS = 256;
 const ERRORS = new Map(
   [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError].map((type) => [
     type.name,
@@ -159,7 +163,7 @@ export function encode(value, limits) {
       if (json !== undefined) counts.error(json.length);
       return json;
     };
-    return stringify(value, { Error: reduce }, { operations });
+    return wellFormed(stringify(value, { Error: reduce }, { operations }));
   });
   if (text.length > maxBytes) throw new RangeError(`It takes more than ${maxBytes} bytes`);
   return text;
@@ -187,13 +191,25 @@ export function decodeValues(values, limits) {
   return unflatten(values, { Error: reviveError, ArrayBuffer: reviveBuffer });
 }
 
+/**
+ * A text is UTF-8 on its way, which has no half of a pair of surrogates: those are escaped, as JSON.stringify
+ * does it. They are inside of strings only.
+ * @param {string} text
+ */
+function wellFormed(text) {
+  if (/** @type {any} */ (text).isWellFormed()) return text;
+  return text.replace(/\p{Surrogate}/gu, (half) => `\\u${half.charCodeAt(0).toString(16)}`);
+}
+
 /** @template T @param {() => T} run @returns {T} */
 function explain(run) {
   try {
     return run();
   } catch (error) {
-    const path = /** @type {any} */ (error)?.path;
-    if (!(error instanceof Error) || error.name !== 'DevalueError' || !path) throw error;
+    const { path, value } = /** @type {any} */ (error) ?? {};
+    if (!(error instanceof Error) || error.name !== 'DevalueError') throw error;
+    if (types.isPromise(value)) throw promises.promiseError(path.slice(0, 1024));
+    if (!path) throw error;
     throw new TypeError(`${error.message} (at ${path.slice(0, 1024)})`, { cause: error });
   }
 }
@@ -212,19 +228,43 @@ function shapeOf(object) {
 /** @param {unknown} value @returns {string | undefined} JSON, so that it nests nothing */
 function reduceError(value) {
   if (typeof value !== 'object' || !types.isNativeError(value)) return undefined;
-  return JSON.stringify(plainError(value, MAX_CAUSES));
+  const bounds = { causes: MAX_CAUSES, errors: { left: MAX_ERRORS } };
+  return JSON.stringify(plainError(value, bounds));
 }
 
-/** @param {any} error @param {number} causes how many to follow @returns {object} */
-function plainError(error, causes) {
+/**
+ * @param {any} error @param {{ causes: number, errors: { left: number } }} bounds how many causes to follow,
+ *   and how many errors of errors there may be in all
+ * @returns {object}
+ */
+function plainError(error, { causes, errors }) {
   const { name, message, stack, code, cause } = error;
+  const within = causes > 0 ? { causes: causes - 1, errors } : undefined;
+  const inner =
+    within && Array.isArray(error.errors) ? takeErrors(error.errors, within) : undefined;
+  const fields = new copies.Copier().fields(error, inner ? [] : ['errors']);
   return {
     name: textOr(name, 'Error'),
     message: textOr(message, ''),
     stack: textOr(stack, ''),
     ...((typeof code === 'string' || typeof code === 'number') && { code }),
-    ...(causes > 0 && types.isNativeError(cause) && { cause: plainError(cause, causes - 1) }),
+    ...(within && types.isNativeError(cause) && { cause: plainError(cause, within) }),
+    ...(inner && { errors: inner }),
+    ...(fields && { fields }),
   };
+}
+
+/**
+ * @param {unknown[]} list @param {{ causes: number, errors: { left: number } }} bounds
+ * @returns {object[]} those of its items that are errors
+ */
+function takeErrors(list, bounds) {
+  const taken = [];
+  for (let i = 0; i < list.length && bounds.errors.left > 0; i++) {
+    bounds.errors.left--;
+    if (types.isNativeError(list[i])) taken.push(plainError(list[i], bounds));
+  }
+  return taken;
 }
 
 /** @param {unknown} value @param {string} otherwise */
@@ -241,16 +281,30 @@ function reviveError(json) {
 function buildError(plain, causes) {
   if (typeof plain !== 'object' || plain === null) throw new Error('Not an error');
   const name = textOr(plain.name, 'Error');
-  const error = new (ERRORS.get(name) ?? Error)(textOr(plain.message, ''));
+  const errors = Array.isArray(plain.errors) && causes > 0 ? plain.errors : undefined;
+  const message = textOr(plain.message, '');
+  const error =
+    name === 'AggregateError'
+      ? new AggregateError([], message)
+      : new (ERRORS.get(name) ?? Error)(message);
   /** @param {string} key @param {unknown} value */
-  const set = (key, value) =>
-    Object.defineProperty(error, key, { configurable: true, writable: true, value });
+  const set = (key, value, enumerable = false) =>
+    Object.defineProperty(error, key, { configurable: true, writable: true, enumerable, value });
   if (error.name !== name) set('name', name);
   set('stack', textOr(plain.stack, ''));
   if (typeof plain.code === 'string' || typeof plain.code === 'number') {
     Object.assign(error, { code: plain.code });
   }
   if (plain.cause !== undefined && causes > 0) set('cause', buildError(plain.cause, causes - 1));
+  if (errors)
+    set(
+      'errors',
+      errors.map((/** @type {any} */ inner) => buildError(inner, causes - 1)),
+    );
+  const fields = new copies.Copier().value(plain.fields);
+  if (typeof fields === 'object' && fields !== null)
+    for (const key of Object.keys(fields))
+      if (!Object.hasOwn(error, key)) set(key, fields[key], true);
   return error;
 }
 

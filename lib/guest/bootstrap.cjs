@@ -13,11 +13,12 @@ const { watchExits } = require('./exits.cjs');
 const { divertLevels, levelConsole } = require('./log.cjs');
 const { answerForSystem, setInterfaces } = require('./machine.cjs');
 const pieces = require('./pieces.cjs');
+const { isSuspicious, refuse, toJson } = require('./promises.cjs');
 const { loadHandlerFile, locateHandlerFile, pickExport } = require('./resolve.cjs');
 const { toText } = require('./text.cjs');
 
 const { TYPE, PHASE, byteLength, mark, markNext, parse, readAhead, receive } = frames;
-const { receiveInput, restartClock, sendFrame, sendPiece, sendText, stringify } = frames;
+const { receiveInput, restartClock, sendFrame, sendPiece, sendText } = frames;
 const { describe, encodeFailure, failure, isOutOfMemory, isStream, messageOf, read } = errors;
 const listenerCount = process.listenerCount.bind(process);
 /** @type {(code: number) => void} */
@@ -74,7 +75,7 @@ function succeed(result, { limit, inPieces }, encode) {
     let text;
     try {
       const large = inPieces ? pieces.split(result) : undefined;
-      text = large ? sendPieces(large, budget) : serialize(result, encode);
+      text = large ? sendPieces(large, budget, result) : serialize(result, encode);
     } catch (error) {
       return sendText(TYPE.ERROR, encodeFailure(unserializable(error, limit)));
     }
@@ -89,16 +90,20 @@ function succeed(result, { limit, inPieces }, encode) {
 /**
  * @param {import('./pieces.cjs').Split} large
  * @param {{ limit: number, used: number }} budget pieces over the limit are counted only
+ * @param {unknown} result
  * @returns {string} what is to follow them
  */
-function sendPieces(large, budget) {
+function sendPieces(large, budget, result) {
   const { FORM, write } = pieces;
+  let suspicious = false;
   const { text, frame } = write(large, (form, piece) => {
     const length = byteLength(piece);
+    if (form !== FORM.TEXT) suspicious ||= isSuspicious(piece);
     budget.used += form === FORM.TEXT ? length + 1 : length - 1;
     if (budget.used <= budget.limit) sendPiece(form, piece, length);
   });
   budget.used += byteLength(frame);
+  if (suspicious || isSuspicious(frame)) refuse(result);
   return text;
 }
 
@@ -109,7 +114,7 @@ function sendPieces(large, budget) {
 function serialize(result, encode) {
   if (result === undefined) return undefined;
   if (encode !== undefined) return encode(result);
-  const text = stringify(result);
+  const text = toJson(result);
   if (text === undefined && (typeof result === 'function' || typeof result === 'symbol')) {
     throw new TypeError(`it is a ${typeof result}`);
   }
@@ -184,7 +189,7 @@ function createHostClient(request, codec) {
     maxCalls: request.maxHostCalls,
     maxBytes: request.maxMessageBytes,
     times: codec ? require('./charge.cjs').ADVANCED : 1,
-    encode: codec?.encode ?? stringify,
+    encode: codec?.encode ?? toJson,
     decode: codec?.decode ?? parse,
     send: (frame) => sendFrame(TYPE.MESSAGE, frame),
     hold: inbox.hold,

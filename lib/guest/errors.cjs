@@ -2,6 +2,7 @@
 // Turns whatever a handler threw into the payload of an ERROR frame. Every property of it is foreign:
 // it may be a getter that throws, a Proxy, endless, or no string at all.
 
+const { types } = require('node:util');
 const { byteLength, stringify } = require('./frames.cjs');
 
 const call = Function.prototype.call;
@@ -15,6 +16,10 @@ const { asyncIterator } = Symbol;
 const MAX_TEXT = 64 << 10;
 const MAX_DETAIL = 4 << 10;
 const MAX_FRAME = 1 << 20;
+/** Characters of its own fields. */
+const MAX_FIELDS = 32 << 10;
+/** Stacks of errors within an error that maps are read for. */
+const MAX_MAPPED = 8;
 
 // What tells a denied file or connection apart (the host names the key that would allow it).
 const SYSTEM_FIELDS = ['errno', 'syscall', 'path', 'dest', 'address', 'port', 'hostname'];
@@ -167,6 +172,33 @@ function detailsOf(error, phase, origin) {
   return details;
 }
 
+/** The same, with the errors within it and fields of its own. @param {any} error @param {any} details */
+function addWithin(error, details) {
+  if (!isObject(error)) return;
+  try {
+    // Loaded by a run that fails.
+    const { Copier } = require('./plain.cjs');
+    const copier = new Copier();
+    const { errors, causes } = copier.within(error);
+    if (errors !== undefined) details.errors = mapStacks(errors);
+    if (causes !== undefined) details.causes = mapStacks(causes);
+    const own = new Copier({ characters: MAX_FIELDS });
+    const fields = types.isNativeError(error) ? own.fields(error, SYSTEM_FIELDS) : undefined;
+    if (fields !== undefined) details.fields = fields;
+  } catch {
+    // A handler that has broken what it needs loses them.
+  }
+}
+
+/** @param {any[]} errors the first of which have their places in the sources */
+function mapStacks(errors) {
+  for (let i = 0; i < errors.length && i < MAX_MAPPED; i++) {
+    const { stack } = errors[i];
+    if (typeof stack === 'string') errors[i].stack = stackOf(stack, true);
+  }
+  return errors;
+}
+
 /**
  * @param {unknown} stack of something that was thrown
  * @param {boolean} mapped whether its places are those of the sources, where there is a map
@@ -203,12 +235,16 @@ function describe(error, phase, origin) {
   if (HandlerNotFound.is(error)) {
     return failure('HANDLER_NOT_FOUND', error.message, error.details, error.name, error.stack);
   }
-  if (ChunkError.is(error)) return failure(error.code, error.message, { phase });
+  if (ChunkError.is(error)) {
+    const name = error.code === 'RESULT_NOT_SERIALIZABLE' ? 'TypeError' : undefined;
+    return failure(error.code, error.message, { phase }, name);
+  }
   const name = isObject(error) ? read(error, 'name') : undefined;
   const stack = isObject(error) ? read(error, 'stack') : undefined;
   const outOfMemory = isOutOfMemory(error);
   const message = messageOf(error);
   const details = detailsOf(error, phase, origin);
+  if (!outOfMemory) addWithin(error, details);
   const place = name === 'SyntaxError' ? placeOf(error, message) : undefined;
   if (place) {
     const { file, line, column } = place;
@@ -227,9 +263,9 @@ function describe(error, phase, origin) {
 
 /**
  * @param {string} code @param {string} message @param {Record<string, unknown>} details
- * @param {string} [name] @param {string} [stack]
+ * @param {string} [name] of what was thrown @param {string} [stack]
  */
-function failure(code, message, details, name = 'Error', stack = '') {
+function failure(code, message, details, name, stack = '') {
   return { code, name, message, stack, details };
 }
 

@@ -3,13 +3,14 @@
 // console.error print has the level of its stream.) In-process mode loads it as well.
 
 const { TYPE, byteLength, send, stringify } = require('./frames.cjs');
+const { types } = require('node:util');
 const { bound, messageOf, read, textOf } = require('./errors.cjs');
 
 const { apply } = Reflect;
-const { freeze, isFrozen } = Object;
+const { freeze, isFrozen, keys: keysOf } = Object;
+const { isNativeError } = types;
 const { isArray } = Array;
 const { nextTick } = process;
-const NativeError = Error;
 const asText = String;
 const fromString = Buffer.from;
 const endsWith = Function.prototype.call.bind(String.prototype.endsWith);
@@ -19,8 +20,15 @@ const LEVELS = freeze({ debug: 0, info: 1, warn: 2, error: 3 });
 const MAX_LOG = 1 << 20;
 /** A record is one line, and the host splits lines at 64 KiB. */
 const MAX_RECORD = 60 << 10;
+/** Fields of an object that JSON refuses as a whole. */
+const MAX_SALVAGED = 256;
 /** What a line begins with that is a record: no text does by chance. */
 const RECORD = '\x1e';
+
+/** Loaded when it is asked for: most lines have no error. */
+function newCopier() {
+  return new (require('./plain.cjs').Copier)({ characters: MAX_RECORD / 6 });
+}
 
 /**
  * What JSON has no words for. An error has no properties of its own that JSON would list.
@@ -28,19 +36,12 @@ const RECORD = '\x1e';
  */
 function replace(_key, value) {
   if (typeof value === 'bigint') return asText(value);
-  if (!(value instanceof NativeError)) return value;
-  const code = read(value, 'code');
-  return {
-    name: asText(read(value, 'name')),
-    message: messageOf(value),
-    stack: textOf(value),
-    ...(code !== undefined && { code: asText(code) }),
-  };
+  return isNativeError(value) ? newCopier().error(value) : value;
 }
 
 /** Fields as an object, whatever was given. @param {unknown} fields */
 function toObject(fields) {
-  if (fields instanceof NativeError) return { err: fields };
+  if (isNativeError(fields)) return { err: fields };
   return typeof fields === 'object' && fields !== null && !isArray(fields)
     ? fields
     : { value: fields };
@@ -51,7 +52,33 @@ function fieldsOf(fields) {
   try {
     return stringify(toObject(fields), replace) ?? '{}';
   } catch (error) {
-    return stringify({ unserializable: bound(messageOf(error), 1024) });
+    return (
+      salvage(toObject(fields)) ?? stringify({ unserializable: bound(messageOf(error), 1024) })
+    );
+  }
+}
+
+/** The fields that can be said, and of the others what can. @param {any} fields */
+function salvage(fields) {
+  try {
+    const names = keysOf(fields);
+    let text = '';
+    for (let i = 0; i < names.length && i < MAX_SALVAGED; i++) {
+      const json = salvageField(read(fields, names[i]));
+      if (json !== undefined) text += `${text === '' ? '' : ','}${stringify(names[i])}:${json}`;
+    }
+    return text === '' ? undefined : `{${text}}`;
+  } catch {
+    return undefined; // A Proxy.
+  }
+}
+
+/** @param {unknown} value @returns {string | undefined} */
+function salvageField(value) {
+  try {
+    return stringify(value, replace);
+  } catch {
+    return stringify(newCopier().value(value));
   }
 }
 

@@ -16,6 +16,8 @@ const { rehearse, rehearsePieces } = require('./rehearse.cjs');
 // For guests that speak to the host.
 require('./host.cjs');
 require('./inbox.cjs');
+// For those that fail, or log an error.
+require('./plain.cjs');
 require('node:net');
 // What many handlers begin with.
 require('node:crypto').randomFillSync(new Uint32Array(4));

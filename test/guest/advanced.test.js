@@ -78,7 +78,8 @@ t.test('class instances become plain, what has no text is an error that says whe
   t.strictSame(copy({ at: new Point() }), { at: { x: 1 } });
   t.throws(() => encode({ a: [() => {}] }), /function.*\.a\[0\]/);
   t.throws(() => encode({ s: Symbol('s') }), /Symbol.*\.s/);
-  t.throws(() => encode(Promise.resolve()), /Promise/);
+  t.throws(() => encode(Promise.resolve()), /it is a promise: await it/);
+  t.throws(() => encode({ a: [Promise.resolve()] }), /a promise at \.a\[0\]: await it/);
   t.throws(() => encode(new WeakMap()), /non-POJO/);
   t.throws(() => encode(JSON.parse('{"__proto__":1}')), /__proto__/);
 });
