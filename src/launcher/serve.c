@@ -99,8 +99,7 @@ void sbx_server_drop(struct sbx_server *s, struct sbx_run *run) {
   free(run);
 }
 
-/* Ends a run as if the host had closed the socket: init kills all it has, and still reports. */
-static void end_run(const struct sbx_run *run) {
+void sbx_server_end(const struct sbx_run *run) {
   if (run->sock >= 0)
     shutdown(run->sock, SHUT_WR);
 }
@@ -110,7 +109,7 @@ static void end_all(struct sbx_server *s) {
   set_control_events(s);
   for (size_t i = 0; i < SBX_BUCKETS; i++)
     for (struct sbx_run *run = s->by_id[i]; run; run = run->next)
-      end_run(run);
+      sbx_server_end(run);
 }
 
 static bool own_pids(const struct sbx_server *s) {
@@ -244,6 +243,15 @@ static void grant(struct sbx_server *s, struct sbx_run *run, struct sbx_ctl *msg
   sbx_server_tell(s, msg);
 }
 
+/* An init that does not take it in, stopped or too busy, is told by end-of-file, which is KILL: a
+ * run that cannot be told to begin or to end must not go on. */
+static void tell_init(const struct sbx_run *run, struct sbx_ctl *msg) {
+  int rc = sbx_ctl_send(run->sock, msg, NULL, 0);
+  if (rc == 0 || rc == -EPIPE || rc == -ECONNRESET) /* Its end is reported when it is reaped. */
+    return;
+  sbx_server_end(run);
+}
+
 static void on_host_message(struct sbx_server *s, struct sbx_ctl *msg, int *fds, int nfds) {
   struct sbx_run *run = sbx_server_find(s, msg->run);
   if (msg->type == SBX_CTL_RUN)
@@ -252,7 +260,7 @@ static void on_host_message(struct sbx_server *s, struct sbx_ctl *msg, int *fds,
     sbx_zygotes_end(s, run, msg);
   else if (run && !run->of &&
            (msg->type == SBX_CTL_TERM || msg->type == SBX_CTL_KILL || msg->type == SBX_CTL_BEGIN))
-    sbx_ctl_send(run->sock, msg, NULL, 0);
+    tell_init(run, msg);
   else if (run && msg->type == SBX_CTL_GRANT)
     grant(s, run, msg);
   while (nfds > 0)
@@ -453,11 +461,22 @@ static void dispatch(struct sbx_server *s, const struct epoll_event *event) {
   }
 }
 
+/* In ms, rounded up. */
+static int patience(const struct sbx_server *s) {
+  int wait = -1;
+  if (s->wake_ns != UINT64_MAX) {
+    uint64_t now = sbx_now_mono_ns();
+    wait = s->wake_ns > now ? (int)((s->wake_ns - now) / 1000000u) + 1 : 0;
+  }
+  return s->lost && (wait < 0 || wait > SWEEP_MS) ? SWEEP_MS : wait;
+}
+
 int sbx_serve(struct sbx_guard_shared *shared, struct sbx_err *err) {
   static struct sbx_server server;
   struct sbx_server *s = &server;
   s->shared = shared;
   s->tail = &s->head;
+  sbx_zygotes_open(s);
   int rc = open_loop(s, err);
   if (rc < 0)
     return rc;
@@ -466,9 +485,11 @@ int sbx_serve(struct sbx_guard_shared *shared, struct sbx_err *err) {
   sbx_server_tell(s, &ready);
   while (!s->host_gone || s->runs > 0 || s->head) {
     struct epoll_event events[64];
-    int n = epoll_wait(s->epoll_fd, events, 64, s->lost ? SWEEP_MS : -1);
+    int n = epoll_wait(s->epoll_fd, events, 64, patience(s));
     for (int i = 0; i < n; i++)
       dispatch(s, &events[i]);
+    if (s->wake_ns != UINT64_MAX)
+      sbx_zygotes_due(s);
     if (s->lost)
       reap(s);
     sweep(s);

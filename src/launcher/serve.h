@@ -6,6 +6,7 @@
 
 #include "../supervise/tree.h"
 #include "launcher.h"
+#include "pace.h"
 
 #define SBX_BUCKETS 1024u
 /* epoll's names of what is not a run; a run's name is its id. The runs of the launcher's own, which
@@ -53,13 +54,17 @@ struct sbx_server {
   struct sbx_tree tree;
   struct sbx_zygote *zygotes; /* the last used comes first */
   uint64_t last_zygote;
-  uint32_t spares_told; /* the host */
+  uint32_t spares_told;  /* the host */
+  struct sbx_pace tells; /* of these */
+  uint64_t wake_ns;      /* when sbx_zygotes_due() has something to do; UINT64_MAX: not */
 };
 
 /* serve.c */
 struct sbx_run *sbx_server_find(struct sbx_server *s, uint64_t id);
 void sbx_server_tell(struct sbx_server *s, struct sbx_ctl *msg); /* the host */
 void sbx_server_refuse(struct sbx_server *s, uint64_t id, int errnum, const char *what);
+/* Ends a run as if the host had closed the socket: init kills all it has, and still reports. */
+void sbx_server_end(const struct sbx_run *run);
 void sbx_server_drop(struct sbx_server *s, struct sbx_run *run);
 void sbx_server_lost(struct sbx_server *s, struct sbx_run *run); /* reports it and drops it */
 /* Starts the init of a zygote, whose end of its socket is `fd`. `key`: what it is to be confined
@@ -67,7 +72,9 @@ void sbx_server_lost(struct sbx_server *s, struct sbx_run *run); /* reports it a
 int sbx_server_start_zygote(struct sbx_server *s, struct sbx_zygote *zygote, uint64_t id, int fd,
                             const struct sbx_ctl_run *key, const char **what);
 
-/* zygote.c. Hands a run over to a zygote, which is started where there is none, and takes its
+/* zygote.c. Before the others. */
+void sbx_zygotes_open(struct sbx_server *s);
+/* Hands a run over to a zygote, which is started where there is none, and takes its
  * descriptors. Returns 0, or -errno with *what set. */
 int sbx_zygotes_run(struct sbx_server *s, struct sbx_run *run, struct sbx_ctl *msg, const int *fds,
                     int nfds, const char **what);
@@ -75,6 +82,8 @@ int sbx_zygotes_run(struct sbx_server *s, struct sbx_run *run, struct sbx_ctl *m
 void sbx_zygotes_end(struct sbx_server *s, struct sbx_run *run, struct sbx_ctl *msg);
 /* Its socket, by epoll's name. */
 void sbx_zygotes_event(struct sbx_server *s, uint64_t name, uint32_t events);
+/* It is time for what was put off: a zygote that said too much, the host's number of spares. */
+void sbx_zygotes_due(struct sbx_server *s);
 /* It is gone with all of its guests: `last` is its init's EXIT, or FAILED, which says why it was
  * never there; NULL: its init is gone as well. */
 void sbx_zygotes_gone(struct sbx_server *s, struct sbx_zygote *zygote, const struct sbx_ctl *last);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../core/fd.h"
+#include "../core/proc.h"
 #include "../guards/stamps.h"
 #include "forked.h"
 #include "serve.h"
@@ -22,6 +23,14 @@
 
 /* Of one zygote, as execution.spares has it. */
 #define SPARES_MAX 1000u
+
+/* What one that has preloaded may say beside what its runs are about: such as its spares, of which
+ * an honest one tells once a run. */
+#define SAYS_A_SECOND 2000
+#define SAYS_AT_ONCE 2000
+/* The host is told of spares. */
+#define TELLS_A_SECOND 50
+#define TELLS_AT_ONCE 50
 
 /* Zygotes of different paths that may fork at a time. */
 #define MAX_KEYS 8
@@ -38,6 +47,9 @@ struct sbx_zygote {
   uint64_t id; /* of its run */
   int sock;    /* -1: broken, its end is near */
   bool ready;
+  bool paused; /* until it may say more */
+  bool gone;   /* what it has said is all there is */
+  struct sbx_pace says;
   bool retired;              /* forks no more, and ends with its last guest */
   struct sbx_ctl_run *key;   /* the paths that it was confined to before it preloaded; NULL: none */
   char **grants;             /* of these, pointers into it */
@@ -49,8 +61,13 @@ struct sbx_zygote {
   struct waiting *head, **tail;
 };
 
+void sbx_zygotes_open(struct sbx_server *s) {
+  s->wake_ns = UINT64_MAX;
+  sbx_pace_init(&s->tells, TELLS_A_SECOND, TELLS_AT_ONCE, sbx_now_mono_ns());
+}
+
 static void set_events(struct sbx_server *s, const struct sbx_zygote *z) {
-  struct epoll_event event = {.events = EPOLLIN | (z->head ? EPOLLOUT : 0),
+  struct epoll_event event = {.events = (z->paused ? 0 : EPOLLIN) | (z->head ? EPOLLOUT : 0),
                               .data.u64 = SBX_ON_ZYGOTE | z->id};
   epoll_ctl(s->epoll_fd, EPOLL_CTL_MOD, z->sock, &event);
 }
@@ -168,6 +185,7 @@ static struct sbx_zygote *start(struct sbx_server *s, const struct sbx_ctl_run *
     z->id = SBX_ZYGOTE_ID + s->last_zygote++;
     z->sock = pair[0];
     z->tail = &z->head;
+    sbx_pace_init(&z->says, SAYS_A_SECOND, SAYS_AT_ONCE, sbx_now_mono_ns());
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = SBX_ON_ZYGOTE | z->id};
     if (epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, z->sock, &event) < 0)
       *rc = -errno;
@@ -257,12 +275,18 @@ static void on_ready(struct sbx_server *s, struct sbx_zygote *z) {
   struct sbx_ctl msg;
   sbx_ctl_begin(&msg, SBX_CTL_READY, z->id);
   z->ready = true;
-  if (z->key && run && run->sock >= 0) /* Its init holds it to a time limit until then. */
-    sbx_ctl_send(run->sock, &msg, NULL, 0);
+  /* Its init holds it to a time limit until then. */
+  if (z->key && run && run->sock >= 0 && sbx_ctl_send(run->sock, &msg, NULL, 0) == -EAGAIN)
+    sbx_server_end(run);
 }
 
-/* One that has preloaded says what it likes, as often as it likes: the host is told of a change
- * when it has read everything else. */
+static void wake_in(struct sbx_server *s, uint64_t wait_ns) {
+  uint64_t at = sbx_now_mono_ns() + wait_ns;
+  s->wake_ns = at < s->wake_ns ? at : s->wake_ns;
+}
+
+/* One that has preloaded says what it likes: the host is told of a change when it has read
+ * everything else, and so many times a second. */
 static void tell_spares(struct sbx_server *s) {
   struct sbx_ctl msg;
   uint32_t n = 0;
@@ -270,14 +294,54 @@ static void tell_spares(struct sbx_server *s) {
     n += z->spares < SPARES_MAX ? z->spares : SPARES_MAX;
   if (n == s->spares_told || s->head)
     return;
+  if (!sbx_pace_may(&s->tells, sbx_now_mono_ns())) {
+    wake_in(s, sbx_pace_wait_ns(&s->tells));
+    return;
+  }
+  sbx_pace_take(&s->tells, 1);
   s->spares_told = n;
   sbx_ctl_begin(&msg, SBX_CTL_SPARES, 0);
   msg.u.spares.n = n;
   sbx_server_tell(s, &msg);
 }
 
+/* Whether a message is one of the two that each run has. */
+static bool is_due(const struct sbx_zygote *z, const struct sbx_run *run,
+                   const struct sbx_ctl *msg) {
+  return run && run->of == z && (msg->type != SBX_CTL_STARTED || run->start_ns == 0);
+}
+
+/* Foreign code has taken it over, and floods: nothing else is forked of it, and it is heard no more
+ * than so much. */
+static void pause_zygote(struct sbx_server *s, struct sbx_zygote *z) {
+  z->paused = true;
+  set_events(s, z);
+  wake_in(s, sbx_pace_wait_ns(&z->says) + TURN * UINT64_C(1000000000) / SAYS_A_SECOND);
+  retire(s, z);
+}
+
+void sbx_zygotes_due(struct sbx_server *s) {
+  uint64_t now = sbx_now_mono_ns();
+  if (now < s->wake_ns)
+    return;
+  s->wake_ns = UINT64_MAX;
+  for (struct sbx_zygote *z = s->zygotes; z; z = z->next) {
+    if (!z->paused || z->sock < 0)
+      continue;
+    if (sbx_pace_may(&z->says, now)) {
+      z->paused = false;
+      set_events(s, z);
+    } else {
+      wake_in(s, sbx_pace_wait_ns(&z->says));
+    }
+  }
+  tell_spares(s);
+}
+
 static void on_report(struct sbx_server *s, struct sbx_zygote *z, struct sbx_ctl *msg, int pidfd) {
   struct sbx_run *run = sbx_server_find(s, msg->run);
+  if (z->key && !is_due(z, run, msg))
+    sbx_pace_take(&z->says, 1);
   if (msg->type == SBX_CTL_READY && !z->ready)
     on_ready(s, z);
   if (msg->type == SBX_CTL_SPARES)
@@ -310,7 +374,12 @@ void sbx_zygotes_event(struct sbx_server *s, uint64_t name, uint32_t events) {
     return;
   if (events & EPOLLOUT)
     flush(s, z);
+  uint64_t now = z->key ? sbx_now_mono_ns() : 0;
   for (int i = 0; i < TURN && z->sock >= 0; i++) {
+    if (z->key && !z->gone && !sbx_pace_may(&z->says, now)) {
+      pause_zygote(s, z);
+      return;
+    }
     int rc = sbx_ctl_recv(z->sock, MSG_DONTWAIT, &msg, fds, &nfds);
     if (rc == -EAGAIN)
       return;
@@ -375,6 +444,7 @@ static void explain(const struct sbx_server *s, struct sbx_zygote *z,
 
 void sbx_zygotes_gone(struct sbx_server *s, struct sbx_zygote *zygote, const struct sbx_ctl *last) {
   struct sbx_zygote **at = &s->zygotes;
+  zygote->gone = true;
   /* What it still had to say, up to its end-of-file. */
   for (int i = 0; i < 1024 && zygote->sock >= 0; i++)
     sbx_zygotes_event(s, SBX_ON_ZYGOTE | zygote->id, 0);
