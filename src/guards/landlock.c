@@ -49,6 +49,8 @@ static uint64_t rights(char access, unsigned permit) {
     return READ | execute;
   case 'x':
     return READ | FS(EXECUTE);
+  case SBX_VIEW_LISTED:
+    return FS(READ_DIR);
   case 'd':
     return READ | FS(WRITE_FILE) | FS(TRUNCATE) | FS(IOCTL_DEV);
   case 'w':

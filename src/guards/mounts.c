@@ -25,8 +25,9 @@ int mount(const char *, const char *, const char *, unsigned long, const void *)
 int umount2(const char *, int);
 #define MNT_DETACH 2
 
-#define OLD "/.old"          /* the host's root, while the view is built */
-#define MASK_FILE "/.denied" /* what a denied file looks like: empty, and for nobody */
+#define OLD "/.old"           /* the host's root, while the view is built */
+#define MASK_FILE "/.denied"  /* what a denied file looks like: empty, and for nobody */
+#define MASK_DIR "/.denied.d" /* and a directory */
 #define TMP "/tmp"
 #define LINKS_MAX 40 /* as in the kernel, path_resolution(7) */
 
@@ -124,9 +125,21 @@ static const char *mountinfo(const struct build *b) {
   return b->options->all_files ? "/proc/self/mountinfo" : OLD "/proc/self/mountinfo";
 }
 
-static int clone_tree(const char *path) {
-  return (int)syscall(SYS_open_tree, AT_FDCWD, path,
-                      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+/* Of what the view has found there, as Landlock takes it: a link on the way was none then, and -1
+ * with ELOOP now. */
+static int clone_tree(const char *path, bool dir) {
+  SBX_AUTO_FD int at = sbx_path_open(path, dir);
+  if (at < 0) {
+    errno = -at;
+    return -1;
+  }
+  return (int)syscall(SYS_open_tree, at, "",
+                      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+}
+
+/* Whether it has gone since the view was made, or is something else. */
+static bool is_gone(void) {
+  return errno == ENOENT || errno == ENOTDIR || errno == ELOOP;
 }
 
 /* `tree`: something may be mounted beneath it. */
@@ -143,10 +156,11 @@ static int attach(struct build *b, int fd, const char *to, uint64_t attributes, 
 }
 
 /* Clones what is at `from` and mounts it at `to`. A path that is gone by now is no error. */
-static int bind(struct build *b, const char *from, const char *to, uint64_t attributes, bool tree) {
-  SBX_AUTO_FD int fd = clone_tree(from);
+static int bind(struct build *b, const char *from, const char *to, bool dir, uint64_t attributes,
+                bool tree) {
+  SBX_AUTO_FD int fd = clone_tree(from, dir);
   if (fd < 0)
-    return errno == ENOENT || errno == ENOTDIR ? 0 : fail(b, "open_tree", to);
+    return is_gone() ? 0 : fail(b, "open_tree", to);
   return attach(b, fd, to, attributes, tree);
 }
 
@@ -173,19 +187,13 @@ static int add_grant(struct build *b, const struct sbx_grant *grant) {
     rc = make_place(b, grant->real, grant->dir);
   if (rc < 0 || !grant->beneath)
     return rc;
-  return bind(b, old, grant->real, attributes_of(grant->access), true);
+  return bind(b, old, grant->real, grant->dir, attributes_of(grant->access), true);
 }
 
 static int mount_tmpfs(struct build *b, const char *where, unsigned long flags, const char *data) {
   if (mount("tmpfs", where, "tmpfs", MS_NOSUID | MS_NODEV | flags, data) < 0)
     return fail(b, "mounting a tmpfs on", where);
   return 0;
-}
-
-static int mask(struct build *b, const struct sbx_mask *masked, const char *file) {
-  if (masked->dir)
-    return mount_tmpfs(b, masked->real, MS_RDONLY | MS_NOEXEC, "size=4k,nr_inodes=1,mode=000");
-  return bind(b, file, masked->real, attributes_of('r'), false);
 }
 
 /* 64 bytes are enough for the largest numbers. An inode takes no space of `size`, but memory. */
@@ -211,9 +219,15 @@ static int mount_proc(struct build *b) {
   return 0;
 }
 
-static int make_mask_file(struct build *b, const char *file) {
-  SBX_AUTO_FD int fd = open(file, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
-  return fd < 0 ? fail(b, "creat", file) : 0;
+/* What all masks are mounts of: a file and a directory beneath `where`. */
+static int make_masks(struct build *b, const char *where) {
+  char path[sizeof "/proc" MASK_DIR];
+  snprintf(path, sizeof path, "%s" MASK_FILE, where);
+  SBX_AUTO_FD int fd = open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
+  if (fd < 0)
+    return fail(b, "creat", path);
+  snprintf(path, sizeof path, "%s" MASK_DIR, where);
+  return mkdir(path, 0) < 0 ? fail(b, "mkdir", path) : 0;
 }
 
 /* The usual names of a process's own descriptors. */
@@ -229,10 +243,14 @@ static int make_dev_links(struct build *b) {
   return rc;
 }
 
-static int add_masks(struct build *b, const char *file) {
-  int rc = 0;
-  for (size_t i = 0; rc == 0 && i < b->view->n_masks; i++)
-    rc = mask(b, &b->view->masks[i], file);
+static int add_masks(struct build *b, const char *where) {
+  char path[sizeof "/proc" MASK_DIR];
+  int rc = b->view->n_masks > 0 ? make_masks(b, where) : 0;
+  for (size_t i = 0; rc == 0 && i < b->view->n_masks; i++) {
+    const struct sbx_mask *mask = &b->view->masks[i];
+    snprintf(path, sizeof path, "%s%s", where, mask->dir ? MASK_DIR : MASK_FILE);
+    rc = bind(b, path, mask->real, mask->dir, attributes_of('r') | MOUNT_ATTR_NOEXEC, false);
+  }
   return rc;
 }
 
@@ -270,9 +288,7 @@ static int build_view(struct build *b) {
   if (rc == 0)
     rc = mount_proc(b);
   if (rc == 0)
-    rc = make_mask_file(b, MASK_FILE);
-  if (rc == 0)
-    rc = add_masks(b, MASK_FILE);
+    rc = add_masks(b, "");
   if (rc == 0)
     rc = make_place(b, b->options->workdir, true);
   return rc < 0 ? rc : leave_old_root(b);
@@ -288,8 +304,8 @@ static int make_read_only(struct build *b) {
     return fail(b, "calloc", "/");
   for (size_t i = 0; rc == 0 && i < view->n_grants; i++) {
     bool writable = sbx_grant_writes(view->grants[i].access);
-    clones[i] = writable ? clone_tree(view->grants[i].real) : -1;
-    if (clones[i] < 0 && writable && errno != ENOENT && errno != ENOTDIR)
+    clones[i] = writable ? clone_tree(view->grants[i].real, view->grants[i].dir) : -1;
+    if (clones[i] < 0 && writable && !is_gone())
       rc = fail(b, "open_tree", view->grants[i].real);
   }
   if (rc == 0 && syscall(SYS_mount_setattr, AT_FDCWD, "/", AT_RECURSIVE, &attr, sizeof attr) < 0)
@@ -315,9 +331,7 @@ static int cover_root(struct build *b) {
   if (rc == 0)
     rc = mount_tmpfs(b, "/proc", 0, "size=64k,mode=755");
   if (rc == 0)
-    rc = make_mask_file(b, "/proc" MASK_FILE);
-  if (rc == 0)
-    rc = add_masks(b, "/proc" MASK_FILE);
+    rc = add_masks(b, "/proc");
   if (rc == 0 && umount2("/proc", MNT_DETACH) < 0)
     rc = fail(b, "umount", "/proc");
   return rc < 0 ? rc : mount_proc(b);
@@ -345,7 +359,7 @@ static int join_tmp(struct build *b) {
   for (size_t i = 0; i < view->n_grants; i++) {
     const struct sbx_grant *g = &view->grants[i];
     bool covered = g->beneath && sbx_path_within(g->real, TMP);
-    clones[i] = covered && rc == 0 ? clone_tree(g->real) : -1;
+    clones[i] = covered && rc == 0 ? clone_tree(g->real, g->dir) : -1;
     if (covered && rc == 0 && clones[i] < 0)
       rc = fail(b, "open_tree", g->real);
   }

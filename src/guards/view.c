@@ -26,6 +26,7 @@ struct deny {
   const char *asked;
   char *real;
   bool exists, dir;
+  bool hidden; /* by the run, and not denied by the policy */
   bool masked; /* something around it is granted as a whole */
 };
 
@@ -71,25 +72,36 @@ static void drop_nested_denies(struct build *b) {
   b->n_deny = kept;
 }
 
+static int add_deny(struct build *b, const char *asked, bool hidden) {
+  struct sbx_place place;
+  int rc = sbx_path_locate(asked, &place);
+  if (rc < 0)
+    return fail(b, -rc, "deny", asked);
+  /* What has gone since it was found hides nothing. */
+  if (hidden && !place.exists)
+    return 0;
+  struct deny *d = &b->deny[b->n_deny];
+  *d = (struct deny){asked, strdup(place.real), place.exists, place.dir, hidden, false};
+  if (!d->real)
+    return no_memory(b);
+  b->n_deny++;
+  return 0;
+}
+
 static int resolve_denies(struct build *b) {
-  char *const *list = b->request->deny;
-  size_t n = count(list);
-  b->deny = calloc(n + 1, sizeof *b->deny);
+  char *const *list = b->request->deny, *const *run = b->request->run_grants;
+  b->deny = calloc(count(list) + count(run) + 1, sizeof *b->deny);
   if (!b->deny)
     return no_memory(b);
-  for (size_t i = 0; i < n; i++) {
-    struct sbx_place place;
-    int rc = sbx_path_locate(list[i], &place);
-    if (rc < 0)
-      return fail(b, -rc, "deny", list[i]);
-    struct deny *d = &b->deny[b->n_deny];
-    *d = (struct deny){list[i], strdup(place.real), place.exists, place.dir, false};
-    if (!d->real)
-      return no_memory(b);
-    b->n_deny++;
-  }
-  drop_nested_denies(b);
-  return 0;
+  int rc = 0;
+  for (size_t i = 0; rc == 0 && list && list[i]; i++)
+    rc = add_deny(b, list[i], false);
+  for (size_t i = 0; rc == 0 && run && run[i]; i++)
+    if (run[i][0] == SBX_VIEW_HIDDEN)
+      rc = add_deny(b, run[i] + 1, true);
+  if (rc == 0)
+    drop_nested_denies(b);
+  return rc;
 }
 
 /* The first denied path that comes after `real` in tree order. Those beneath it follow from there;
@@ -146,7 +158,7 @@ static bool grants_nothing(int errnum) {
 static int add_grant(struct build *b, const char *asked) {
   char real[PATH_MAX];
   struct stat st;
-  if (asked[0] == SBX_VIEW_PRELOAD)
+  if (asked[0] == SBX_VIEW_PRELOAD || asked[0] == SBX_VIEW_HIDDEN)
     return 0;
   if (!asked[0] || !strchr("rxwdo", asked[0]) || asked[1] != '/')
     return fail(b, EINVAL, "a grant is a letter and an absolute path, not", asked);
@@ -184,7 +196,7 @@ static int add_entry(struct build *b, const char *real, char access, int dir_fd,
   if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
     return 0;
   if (++b->entries > MAX_ENTRIES)
-    return fail(b, E2BIG, "over 65536 files, too many, are around deny", culprit->asked);
+    return fail(b, E2BIG, "over 65536 files, too many, are around", culprit->asked);
   /* A link needs no right of its own; where it leads to is granted there, or not. */
   unsigned char type = entry_type(dir_fd, entry);
   if (type == DT_UNKNOWN || type == DT_LNK)
@@ -205,7 +217,10 @@ static int take_apart(struct build *b, size_t at, const struct deny *culprit) {
   char access = grant->access;
   int rc = 0, fd = open(real, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-  grant->beneath = false;
+  if (culprit->hidden)
+    grant->access = SBX_VIEW_LISTED;
+  else
+    grant->beneath = false;
   if (!dir) {
     int errnum = errno;
     sbx_fd_close(&fd);
@@ -228,18 +243,24 @@ static int take_apart(struct build *b, size_t at, const struct deny *culprit) {
 static int settle(struct build *b, size_t at) {
   const struct sbx_grant *grant = &b->view->grants[at];
   size_t first = denies_after(b, grant->real), end = first;
-  if (!grant->dir)
+  const struct deny *culprit = NULL;
+  if (!grant->dir || grant->access == SBX_VIEW_LISTED)
     return 0;
+  /* One that is denied decides, since what may be listed reaches down to it. */
   for (; end < b->n_deny && sbx_path_within(b->deny[end].real, grant->real); end++)
-    if (!b->request->can_mask || !b->deny[end].exists)
-      return take_apart(b, at, &b->deny[end]);
+    if ((!b->request->can_mask || !b->deny[end].exists) && (!culprit || culprit->hidden))
+      culprit = &b->deny[end];
+  if (culprit)
+    return take_apart(b, at, culprit);
   for (size_t i = first; i < end; i++)
     b->deny[i].masked = true;
   return 0;
 }
 
+#define LETTERS "lrxwdo"
+
 static int bit_of(char access) {
-  return 1 << (strchr("rxwdo", access) - "rxwdo");
+  return 1 << (strchr(LETTERS, access) - LETTERS);
 }
 
 /* Directories that are granted come before those that are only listed, wider access before 'r'. */
@@ -265,6 +286,8 @@ static bool is_redundant(const struct sbx_grant *grant, int given,
                          const struct sbx_grant *previous) {
   bool same = previous && strcmp(grant->real, previous->real) == 0;
   bool listed = same && !previous->beneath && !grant->beneath;
+  if (grant->access == SBX_VIEW_LISTED)
+    return given || (same && previous->access == SBX_VIEW_LISTED);
   bool covered =
       given && (!grant->beneath || grant->access == 'r' || given & bit_of(grant->access));
   if (!listed && !covered)
@@ -292,7 +315,7 @@ static int drop_redundant_grants(struct build *b) {
       free(g->real);
       continue;
     }
-    if (g->beneath)
+    if (g->beneath && g->access != SBX_VIEW_LISTED)
       around[depth++] = (struct around){g->real, given | bit_of(g->access)};
     v->grants[kept++] = *g;
   }

@@ -10,11 +10,13 @@
  *   w  the same as r, and write, create, remove, rename, truncate
  *   o  the same as w, but what is there is never executed (outdir, /tmp)
  *   d  read, write and ioctl of a device file (/dev/null); nothing may be created
- *   p  no grant: what a zygote is to preload, see launcher/init.c
- * What does not exist grants nothing. `deny` beats every grant, at the path and beneath it,
- * wherever the grant is; symbolic links are followed first, on both sides. A denied path that lies
- * behind a directory which init may not search denies that directory; one that is a loop of links
- * is an error (ELOOP), since nobody can say what it denies. */
+ *   h  no grant but the reverse: a path that the grants around it leave out. It must exist, or is
+ * not looked for; a grant of its own, or of something in it, must not be asked for beside it p  no
+ * grant: what a zygote is to preload, see launcher/init.c What does not exist grants nothing.
+ * `deny` beats every grant, at the path and beneath it, wherever the grant is; symbolic links are
+ * followed first, on both sides. A denied path that lies behind a directory which init may not
+ * search denies that directory; one that is a loop of links is an error (ELOOP), since nobody can
+ * say what it denies. */
 #ifndef SBX_VIEW_H
 #define SBX_VIEW_H
 
@@ -23,9 +25,13 @@
 #include "../core/err.h"
 
 #define SBX_VIEW_PRELOAD 'p'
+#define SBX_VIEW_HIDDEN 'h'
+/* Of the result alone: a directory that may be listed, with those beneath it, since Landlock's
+ * rights reach down; what may be read in it has grants of its own. */
+#define SBX_VIEW_LISTED 'l'
 
 struct sbx_grant {
-  char access; /* 'r', 'x', 'w', 'o', 'd' */
+  char access; /* 'r', 'x', 'w', 'o', 'd', 'l' */
   char *path;  /* as it was asked for, may hold symbolic links */
   char *real;  /* where it leads: absolute, no links, no "." or ".." */
   bool dir;
@@ -60,7 +66,8 @@ struct sbx_view_request {
   /* True: a denied path that exists becomes a mask, and what is around it stays granted as a whole.
    * False (no mount namespace), or where the denied path does not exist yet: the directories that
    * lead to it are taken apart, and each of their other entries is granted by itself, so that
-   * nothing can be created, and nothing listed, in these directories. */
+   * nothing can be created, and nothing listed, in these directories. For what is hidden they can
+   * still be listed. */
   bool can_mask;
 };
 

@@ -22,7 +22,7 @@ static const char *who;
 
 /* What a run is granted. Names are relative to `base` unless they begin with '/'. */
 struct domain {
-  const char *grants[8]; /* a letter and a name: "win" */
+  const char *grants[8]; /* a letter and a name: "win", "hin/sub" */
   const char *deny[4];
   unsigned permit;
   int abi;                                      /* 0: the kernel's */
@@ -45,18 +45,22 @@ static inline const char *at(const char *name) {
 /* Confines the calling process. Returns 0 or -errno. */
 static inline int enter(const struct domain *d, struct sbx_err *err) {
   static char text[12][PATH_MAX];
-  char *grants[9] = {0}, *deny[5] = {0};
+  char *grants[9] = {0}, *hidden[9] = {0}, *deny[5] = {0};
+  int n_grants = 0, n_hidden = 0;
   struct sbx_view view;
   SBX_AUTO_FD int ruleset = -1;
   for (int i = 0; i < 8 && d->grants[i]; i++) {
     snprintf(text[i], PATH_MAX, "%c%s", d->grants[i][0], at(d->grants[i] + 1));
-    grants[i] = text[i];
+    if (text[i][0] == SBX_VIEW_HIDDEN)
+      hidden[n_hidden++] = text[i];
+    else
+      grants[n_grants++] = text[i];
   }
   for (int i = 0; i < 4 && d->deny[i]; i++) {
     snprintf(text[8 + i], PATH_MAX, "%s", at(d->deny[i]));
     deny[i] = text[8 + i];
   }
-  struct sbx_view_request request = {grants, NULL, deny, d->can_mask};
+  struct sbx_view_request request = {grants, hidden, deny, d->can_mask};
   int rc = sbx_view_build(&request, &view, err);
   if (rc < 0)
     return rc;

@@ -154,6 +154,26 @@ static void denies(void) {
   fresh();
 }
 
+static int list(const char *name) {
+  return opens(at(name), O_RDONLY | O_DIRECTORY);
+}
+
+static void hides(void) {
+  const struct domain d = {.grants = {"win", "hin/sub/file"}};
+  const struct domain denied = {.grants = {"win", "hin/sub/file"}, .deny = {"in/sub2/none"}};
+  make_file("in/sub/beside");
+  expect(act(&d, read_it, "in/sub/file"), EACCES, "%s: not read", "a hidden file");
+  expect(act(&d, write_new, "in/sub/file"), EACCES, "%s: not written", "a hidden file");
+  expect(act(&d, read_it, "in/sub/beside"), 0, "%s is still read", "the file beside it");
+  expect(act(&d, list, "in/sub"), 0, "%s is still listed", "the directory that it is in");
+  expect(act(&d, list, "in"), 0, "%s too", "the one above");
+  expect(act(&d, list, "out"), EACCES, "%s is not", "another");
+  expect(act(&denied, list, "in"), EACCES, "%s is not, where something in it is denied",
+         "a directory");
+  clean();
+  fresh();
+}
+
 /* Covers the masks as the mount namespace of a run does. */
 static void mount_masks(const struct sbx_view *view) {
   if (unshare(geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWNS | CLONE_NEWUSER) < 0 ||
@@ -260,6 +280,7 @@ static void cases(void) {
   moves();
   fresh();
   denies();
+  hides();
   masks();
   fresh();
   races();

@@ -168,6 +168,27 @@ static void view_of_masks(void) {
   rename(at("in/moved"), at("in/sub"));
 }
 
+/* Once the view is made, what is granted becomes a link to what is not. */
+static void turn_into_links(const struct sbx_view *view) {
+  (void)view;
+  if (rename(at("in/sub"), at("in/gone")) < 0 || symlink("../other", at("in/sub")) < 0 ||
+      rename(at("out"), at("gone")) < 0 || symlink("other", at("out")) < 0)
+    abort();
+}
+
+static void view_of_new_links(void) {
+  struct stat st;
+  CHECK("what is beside is there", reads(at("in/sub2/new")), 0);
+  CHECK("a link in place of a directory leads nowhere", reads(at("in/sub/file")), ENOENT);
+  CHECK("nor does one on the way", answer(stat(at("out/sub/file"), &st)), ENOENT);
+}
+
+static void restore_links(void) {
+  if (unlink(at("in/sub")) < 0 || rename(at("in/gone"), at("in/sub")) < 0 ||
+      unlink(at("out")) < 0 || rename(at("gone"), at("out")) < 0)
+    abort();
+}
+
 static void all_files(void) {
   struct stat st;
   CHECK("everything is there", answer(stat("/etc/passwd", &st)), 0);
@@ -245,6 +266,8 @@ static void as_init(void) {
   }
   struct sbx_view_request request = {grants, NULL, deny, true};
   int rc = sbx_view_build(&request, &view, &err);
+  if (rc == 0 && d->between)
+    d->between(&view);
   if (rc == 0)
     rc = sbx_mounts_enter(&view, &current->options, &err);
   child_ok(rc == 0, "the view is built (%s)", err.text);
@@ -378,6 +401,10 @@ static struct view_case cases[] = {
      {.grants = {"win"}, .deny = {"in/sub/file", "in/sub2"}},
      {.workdir = "/"},
      view_of_masks},
+    {"links in between",
+     {.grants = {"rin/sub", "rin/sub2", "rout/sub"}, .between = turn_into_links},
+     {.workdir = "/"},
+     view_of_new_links},
     {"all, read-only",
      {.grants = {"r/", "wout"}, .deny = {"other"}},
      {.workdir = "/", .all_files = true},
@@ -402,7 +429,11 @@ static void every_view(void) {
       abort();
     current = &cases[i];
     snprintf(name, sizeof name, "%s, %s%s", who, cases[i].name, old_kernel ? ", Linux 5.11" : "");
+    if (cases[i].domain.between)
+      make_file("in/sub2/new");
     in_child(name, in_namespaces, NULL);
+    if (cases[i].domain.between)
+      restore_links();
   }
 }
 

@@ -48,8 +48,8 @@ static void make_link(const char *target, const char *name) {
 
 /* One request; names are relative to `base` unless they begin with '/'. */
 struct ask {
-  char text[8][PATH_MAX];
-  char *grants[5], *run_grants[2], *deny[4];
+  char text[12][PATH_MAX];
+  char *grants[5], *run_grants[5], *deny[4];
   struct sbx_view view;
   struct sbx_err err;
 };
@@ -71,6 +71,12 @@ static void deny(struct ask *a, const char *name) {
   int n = n_of(a->deny);
   snprintf(a->text[5 + n], PATH_MAX, "%s", name[0] == '/' ? name : at(name));
   a->deny[n] = a->text[5 + n];
+}
+
+static void hide(struct ask *a, const char *name) {
+  int n = n_of(a->run_grants);
+  snprintf(a->text[8 + n], PATH_MAX, "h%s", at(name));
+  a->run_grants[n] = a->text[8 + n];
 }
 
 static int build(struct ask *a, bool can_mask) {
@@ -191,6 +197,52 @@ static void denies(void) {
   grant(&a, 'x', "d");
   deny(&a, "d/sub");
   is(&a, false, "-x/d/ x/d/top", "grants of one path are taken apart alike");
+}
+
+static void hides(void) {
+  struct ask a = {0};
+  grant(&a, 'r', "d");
+  hide(&a, "d/sub/near");
+  is(&a, true, "r/d/ !/d/sub/near", "a hidden file is masked");
+  grant(&a, 'r', "d");
+  hide(&a, "d/sub/near");
+  hide(&a, "d/sub/deep/none");
+  is(&a, false, "l/d/ l/d/sub/ r/d/sub/deep/ r/d/top",
+     "or what is around it is granted one by one, and listed");
+  for (int mask = 0; mask < 2; mask++) {
+    grant(&a, 'r', "d");
+    hide(&a, "d/none");
+    is(&a, mask, "r/d/", "what is not there hides nothing");
+    grant(&a, 'r', "d");
+    hide(&a, "d/sub");
+    hide(&a, "d/sub/deep");
+    is(&a, mask, mask ? "r/d/ !/d/sub/" : "l/d/ r/d/top", "one within another adds nothing");
+    grant(&a, 'r', "d");
+    hide(&a, "to-secret");
+    is(&a, mask,
+       mask ? "r/d/ !/d/sub/deep/secret"
+            : "l/d/ l/d/sub/ l/d/sub/deep/ r/d/sub/deep/other r/d/sub/near r/d/top",
+       "a hidden link hides its target");
+  }
+  grant(&a, 'r', "d");
+  deny(&a, "d/top");
+  hide(&a, "d/sub/near");
+  is(&a, false, "-r/d/ l/d/sub/ r/d/sub/deep/", "around what is denied nothing is listed");
+  grant(&a, 'r', "d");
+  deny(&a, "d/sub/deep/secret");
+  hide(&a, "d/sub/near");
+  is(&a, false, "-r/d/ -r/d/sub/ -r/d/sub/deep/ r/d/sub/deep/other r/d/top",
+     "nor where something hidden comes first");
+  grant(&a, 'r', "d");
+  deny(&a, "d/none");
+  hide(&a, "d/sub/near");
+  is(&a, true, "-r/d/ r/d/sub/ r/d/top !/d/sub/near", "with a mask beneath what is taken apart");
+  grant(&a, 'r', "d");
+  grant(&a, 'r', "alias");
+  grant(&a, 'w', "d/sub/deep");
+  hide(&a, "d/sub/near");
+  is(&a, false, "l/d/=/alias l/d/sub/ w/d/sub/deep/ r/d/top",
+     "grants of one path, and a wider one in it");
 }
 
 static void missing_denies(void) {
@@ -362,6 +414,7 @@ int main(void) {
   make_tree();
   grants_alone();
   denies();
+  hides();
   missing_denies();
   mistakes();
   bounds();
