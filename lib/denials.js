@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // What a handler's uncaught error has to do with the configuration: an EACCES of a guard reaches the
 // handler like any other, and says nothing of the key that would have let it through.
+import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { goesByRules } from './confinement.js';
+import { isHiddenName } from './hidden.js';
 import { isWithin } from './links.js';
 
 /** What the kernel answers with when a guard refuses, and for a file that is not in the view. */
@@ -68,7 +70,11 @@ function codeOf({ code, errno }) {
 /** @param {string} message @param {Run} run */
 function explainImport(message, { unfollowed = [] }) {
   const [, asked] = /^Cannot find (?:module|package) '([^']{1,4096})'/.exec(message) ?? [];
-  const link = unfollowed.find(({ name }) => asked === name || asked?.startsWith(`${name}/`));
+  // Where the link itself can be seen, without namespaces, Node.js names a file behind it.
+  const link = unfollowed.find(
+    ({ name, link: at, real }) =>
+      asked !== undefined && [name, at, real].some((way) => isWithin(asked, way)),
+  );
   return link && { key: 'permissions.filesystem.allow', why: notFollowed(link) };
 }
 
@@ -159,6 +165,9 @@ function explainFile(code, syscall, details, run) {
     const file = path.resolve(workdir, named);
     if (deny.some((denied) => isWithin(file, denied)))
       return { key: 'permissions.filesystem.deny', why: `${file} is denied` };
+    const hidden = run.grants.find((grant) => grant[0] === 'h' && isWithin(file, grant.slice(1)));
+    if (hidden && (REFUSED.has(code) || HIDDEN.has(code)))
+      return { key: 'permissions.filesystem.allow', why: leftOut(file, hidden.slice(1)) };
     const access = accessTo(file, run);
     if (access === 'none' && (REFUSED.has(code) || HIDDEN.has(code))) {
       const link = run.unfollowed?.find(({ real }) => isWithin(file, real));
@@ -167,7 +176,7 @@ function explainFile(code, syscall, details, run) {
         why: link ? notFollowed(link) : `${file} is not among what the run may see`,
       };
     }
-    if (access === 'read' && (code === 'EROFS' || (REFUSED.has(code) && WRITING.test(syscall))))
+    if (access === 'read' && isRefusedWrite(code, syscall, file))
       return permissions.filesystem.readOnly
         ? { key: 'permissions.filesystem.readOnly', why: `${file} may be read only` }
         : { key: 'permissions.filesystem.allow', why: `${file} may be read only` };
@@ -175,11 +184,44 @@ function explainFile(code, syscall, details, run) {
   return undefined;
 }
 
+/** @param {string} file @param {string} hidden the path that is left out */
+function leftOut(file, hidden) {
+  return isHiddenName(path.basename(hidden))
+    ? `${file} is left out of what a handler sees of its package, since ${path.basename(hidden)} may hold secrets`
+    : `${file} is left out of what a handler sees of its package, which is too large to be searched`;
+}
+
+/**
+ * Whether it was a write, of a file that may be read. Where there are no namespaces the kernel says EACCES
+ * for one, as it does for a file whose mode keeps everybody out.
+ *
+ * @param {string} code
+ * @param {string} syscall
+ * @param {string} file
+ */
+function isRefusedWrite(code, syscall, file) {
+  if (code === 'EROFS') return true;
+  if (!REFUSED.has(code)) return false;
+  return WRITING.test(syscall) || (syscall === 'open' && isReadable(file));
+}
+
+/** For guests: those of a root are somebody else. What is not there could have been made. @param {string} file */
+function isReadable(file) {
+  try {
+    const stat = fs.statSync(file, { throwIfNoEntry: false });
+    if (stat && process.geteuid?.() === 0) return (stat.mode & 0o004) !== 0;
+    if (stat) fs.accessSync(file, fs.constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** @param {string} file @param {Run} run */
 function accessTo(file, { grants, ownTmp }) {
   let access = /** @type {'none' | 'read' | 'write'} */ ('none');
   for (const grant of grants) {
-    if (!isWithin(file, grant.slice(1))) continue;
+    if (grant[0] === 'h' || !isWithin(file, grant.slice(1))) continue;
     if (/^[wod]/.test(grant)) return 'write';
     access = 'read';
   }

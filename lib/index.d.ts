@@ -196,7 +196,9 @@ export interface PermissionsConfig {
     allow?: string[];
   };
   /** Beside these, a guest sees the runtime's own files, the handler's package and the `node_modules`
-   * it resolves from (read-only), and `ctx.outdir` (writable); nothing else. */
+   * it resolves from (read-only), and `ctx.outdir` (writable); nothing else. Of the package, what
+   * projects keep secrets in is left out (`.env*`, `.git`, `.hg`, `.svn`, `.npmrc`, `.yarnrc*`, `.netrc`, `.ssh`,
+   * `.aws`, `.kube`, `.docker`), unless `allow` names it or what it is in. */
   filesystem?: {
     /** Paths, relative to the host's working directory as it is when the runner is created; a
      * directory stands for all that is in it. `'*'` is everything. What does not exist when a run

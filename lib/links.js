@@ -85,6 +85,8 @@ export class Links {
   #workspace = null;
   /** @type {Unfollowed[]} */
   #unfollowed = [];
+  /** Directories that are granted as what somebody writes, not as what was installed. @type {string[]} */
+  #written = [];
 
   /**
    * @param {string | null} pluginRoot real; the links beneath it are its author's
@@ -189,8 +191,14 @@ export class Links {
 
   /** @param {string} dir real, and no broad one */
   async addPackage(dir) {
-    this.grant(dir);
+    this.addDirectory(dir);
     await this.addModulesAbove(dir);
+  }
+
+  /** @param {string} dir real, and no broad one */
+  addDirectory(dir) {
+    this.grant(dir);
+    this.#written.push(dir);
   }
 
   /**
@@ -303,7 +311,9 @@ export class Links {
     if (!(await this.#isPackage(name, real))) return;
     // On the way to the package there may be more links.
     if (next !== real) this.grant(next);
-    await this.addPackage(real);
+    if (!isInstalled(real)) this.addDirectory(real);
+    else this.grant(real);
+    await this.addModulesAbove(real);
   }
 
   /**
@@ -370,14 +380,18 @@ export class Links {
     if (!isStored(at) && !this.#watched.has(at)) this.#watched.set(at, stamp);
   }
 
-  /** @returns {{ grants: readonly string[], unfollowed: readonly Unfollowed[], isFresh: () => boolean }} */
+  /**
+   * @returns {{ grants: readonly string[], written: readonly string[],
+   *   unfollowed: readonly Unfollowed[], isFresh: () => boolean }}
+   */
   result() {
     const paths = pathsOf([...this.#watched.keys()]);
     const stamps = Buffer.concat([...this.#watched.values()]);
     const settledBefore = Date.now() - SETTLED_MS;
     let fresh = [...this.#watched.values()].every((stamp) => modifiedMs(stamp) < settledBefore);
     const isFresh = () => (fresh = fresh && compareStamps(paths, stamps));
-    return { grants: Object.freeze(this.#grants), unfollowed: this.#unfollowed, isFresh };
+    const written = this.#written;
+    return { grants: Object.freeze(this.#grants), written, unfollowed: this.#unfollowed, isFresh };
   }
 }
 

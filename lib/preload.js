@@ -44,15 +44,19 @@ const MAX_WATCHED = 20_000;
  *
  * @param {readonly string[]} names
  * @param {import('./request.js').Request} request
- * @param {readonly string[]} writable
+ * @param {{ writable: readonly string[], allow: readonly string[], also: readonly string[] }} files
  * @returns {(import('./view.js').HandlerView | Promise<import('./view.js').HandlerView>)[]}
  */
-export function moduleViews(names, { root, workdir, pluginRoot }, writable) {
-  return names.filter(isFile).map((name) => {
-    const file = toPath(name, root);
+export function moduleViews(names, { root, workdir, pluginRoot }, files) {
+  return modulePaths(names, root).map((file) => {
     const inside = pluginRoot !== undefined && isWithin(file, pluginRoot);
-    return handlerView({ file, workdir, ...(inside && { pluginRoot }), writable });
+    return handlerView({ file, workdir, ...(inside && { pluginRoot }), ...files });
   });
+}
+
+/** @param {readonly string[]} names @param {string} root */
+export function modulePaths(names, root) {
+  return names.filter(isFile).map((name) => toPath(name, root));
 }
 
 /**

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Which start-up each run of a runner gets, and what earlier runs say of it.
 import { CpuHistory } from './learning.js';
-import { Places, moduleViews, zygoteGrants } from './preload.js';
+import { Places, modulePaths, moduleViews, zygoteGrants } from './preload.js';
 import { canFork, noteForks, trialFailure } from './startup.js';
 import { handlerView } from './view.js';
 
@@ -24,15 +24,20 @@ import { handlerView } from './view.js';
 export class Startups {
   #names;
   #writable;
+  #allow;
   #places;
   #history = new CpuHistory();
   /** Why what is preloaded could not be. @type {string | undefined} */
   trouble;
 
-  /** @param {readonly string[]} names execution.preload @param {readonly string[]} writable */
-  constructor(names, writable) {
+  /**
+   * @param {readonly string[]} names execution.preload
+   * @param {{ grants: readonly string[], writable: readonly string[] }} files of permissions.filesystem
+   */
+  constructor(names, { grants, writable }) {
     this.#names = names;
     this.#writable = writable;
+    this.#allow = grants.map((grant) => grant.slice(1));
     this.#places = new Places(names);
   }
 
@@ -54,11 +59,16 @@ export class Startups {
    * @returns {HandlerView | Promise<HandlerView>} a promise where they have to be looked for
    */
   viewOf(request) {
-    const { file, found, workdir, pluginRoot, outdir } = request;
+    const { file, found, workdir, pluginRoot, outdir, root } = request;
     const writable = this.#writable;
-    const own = handlerView({ file, found, workdir, pluginRoot, outdir, writable });
+    const allow = this.#allow;
+    const also = modulePaths(this.#names, root);
+    const own = handlerView({ file, found, workdir, pluginRoot, outdir, writable, allow, also });
     if (this.#names.length === 0) return own;
-    const views = [own, ...moduleViews(this.#names, request, writable)];
+    // What is left out of one package may be another's.
+    const all = outdir === undefined ? allow : [...allow, outdir];
+    const files = { writable, allow: all, also: [...also, ...(found ? [found] : [])] };
+    const views = [own, ...moduleViews(this.#names, request, files)];
     return views.some((view) => view instanceof Promise)
       ? Promise.all(views).then(joinViews)
       : joinViews(/** @type {HandlerView[]} */ (views));

@@ -8,6 +8,7 @@ import { describeIsolation } from './confinement.js';
 import { debugFiles, planDebug } from './debug.js';
 import { aborted, describe, disposed, failed, failure } from './errors.js';
 import guestResolve from './guest/resolve.cjs';
+import { TooMuchHidden } from './hidden.js';
 import { inspected } from './inspector.js';
 import { Launchers } from './launchers.js';
 import { Names, lookups } from './lookup.js';
@@ -86,7 +87,7 @@ export class Subprocess {
     this.#plan = debugged?.plan;
     this.#terms = new Terms(config, debugged?.plan, debugged && debugged.of.#terms);
     this.#launchers = new Launchers(this.#terms, onRestart);
-    this.#startups = new Startups(config.execution.preload, this.#terms.files.writable);
+    this.#startups = new Startups(config.execution.preload, this.#terms.files);
     this.#trials = new Trials(config, this.#terms, this.#launchers, this.#startups, {
       enter: (end) => this.#running.add(end),
       leave: (end) => this.#leave(end),
@@ -443,7 +444,12 @@ export class Subprocess {
     if (this.#disposed) end(disposed());
     look().then(
       (view) => settle({ view }),
-      (error) => end(crashed(`its files could not be looked at: ${describe(error)}`)),
+      (error) =>
+        end(
+          error instanceof TooMuchHidden
+            ? isolationUnavailable(error.message)
+            : crashed(`its files could not be looked at: ${describe(error)}`),
+        ),
     );
     const looked = await ended;
     this.#looking.delete(end);

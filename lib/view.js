@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { findLibraries } from './elf.js';
 import { realPath } from './foreign.js';
 import guestResolve from './guest/resolve.cjs';
+import { hiddenIn, isHiddenName } from './hidden.js';
 import { isWithin, Links, realOrNull } from './links.js';
 
 const guestDirectory = fileURLToPath(new URL('./guest', import.meta.url));
@@ -134,11 +135,11 @@ function builtinFiles() {
 
 // --- the handler's package -----------------------------------------------------------------------
 
-/** @typedef {ReturnType<Links['result']>} Known */
+/** @typedef {ReturnType<Links['result']> & { hidden?: ReturnType<typeof hiddenIn> }} Known */
 
 /**
  * @typedef {object} HandlerView
- * @property {readonly string[]} grants
+ * @property {readonly string[]} grants and what is left out of them
  * @property {readonly import('./links.js').Unfollowed[]} unfollowed
  */
 
@@ -163,10 +164,22 @@ const searches = new Map();
  * @param {string} [request.outdir] to be written to, when it exists
  * @param {readonly string[]} [request.writable] absolute paths of `permissions.filesystem.allow`,
  *   unless they are read-only
+ * @param {readonly string[]} [request.allow] all of them: nothing in them is left out
+ * @param {readonly string[]} [request.also] absolute paths of other files that the run needs
  * @returns {HandlerView | Promise<HandlerView>} a promise where the package has to be looked at, which
  *   other threads do
  */
-export function handlerView({ file, found, workdir, pluginRoot, outdir, writable = [] }) {
+export function handlerView(request) {
+  const {
+    file,
+    found,
+    workdir,
+    pluginRoot,
+    outdir,
+    writable = [],
+    allow = [],
+    also = [],
+  } = request;
   const root = path.resolve(workdir, pluginRoot ?? '');
   const out = outdir === undefined ? undefined : path.resolve(workdir, outdir);
   const output = out === undefined || isWithinAny(out, writable) ? [] : [`o${out}`];
@@ -180,21 +193,51 @@ export function handlerView({ file, found, workdir, pluginRoot, outdir, writable
   const real = realOrNull(asked);
   if (real === null) return nothing;
   const guests = writable.concat(output.map((grant) => grant.slice(1)));
-  const key = JSON.stringify([asked, real, pluginRoot === undefined ? null : root, guests]);
-  const viewOf = (/** @type {Known} */ { grants, unfollowed }) => ({
-    grants: [...grants, ...output],
+  // A guest starts in its workdir wherever that is.
+  const needed = workdir.split('/').some(isHiddenName) ? [...also, workdir] : also;
+  const plugin = pluginRoot === undefined ? undefined : root;
+  const key = JSON.stringify([asked, real, plugin ?? null, guests, allow, needed]);
+  const viewOf = (/** @type {Known} */ { grants, unfollowed, hidden }) => ({
+    grants: [...grants, ...(hidden?.grants ?? []), ...output],
     unfollowed,
   });
   const known = packages.get(key);
-  if (known?.isFresh()) return viewOf(known);
+  if (known?.isFresh()) {
+    const looking = known.hidden?.refresh();
+    return looking ? looking.then(() => viewOf(known)) : viewOf(known);
+  }
   let search = searches.get(key);
   if (!search) {
-    search = findPackage(asked, real, pluginRoot === undefined ? undefined : root, guests)
-      .then((found_) => remember(key, found_))
+    const trees = [...allow, ...output.map((grant) => grant.slice(1))];
+    search = findPackage(asked, real, plugin, guests)
+      .then(async (links) =>
+        remember(key, { ...links, hidden: await hide(links, real, needed, trees) }),
+      )
       .finally(() => searches.delete(key));
     searches.set(key, search);
   }
-  return search.then(viewOf);
+  return search.then(async (made) => {
+    await made.hidden?.refresh();
+    return viewOf(made);
+  });
+}
+
+/**
+ * What is left out of a handler's packages. Nothing is where all files are allowed.
+ *
+ * @param {ReturnType<Links['result']>} links
+ * @param {string} real the handler's file
+ * @param {readonly string[]} also other files that the run needs
+ * @param {readonly string[]} trees what it may see whatever it is
+ */
+async function hide({ written }, real, also, trees) {
+  if (trees.includes('/') || written.length === 0) return undefined;
+  const runtimePaths = runtimeGrants().map((grant) => grant.slice(1));
+  const realOf = async (/** @type {string} */ at) => (await realPath(at)) ?? at;
+  return hiddenIn(written, {
+    files: [real, ...(await Promise.all([...also, ...runtimePaths].map(realOf)))],
+    trees: await Promise.all(trees.map(realOf)),
+  });
 }
 
 /** @param {string} key @param {Known} found */
@@ -235,7 +278,7 @@ async function findPackage(asked, real, pluginRoot, guests) {
   const dir = path.dirname(real);
   const home = await links.packageOf(dir, root !== null && isWithin(dir, root) ? root : '/');
   if (home !== null && !links.isBroad(home)) await links.addPackage(home);
-  else if (!links.isBroad(dir)) links.grant(dir);
+  else if (!links.isBroad(dir)) links.addDirectory(dir);
   await links.grantDescription(dir);
   links.grant(asked);
   links.grant(real);

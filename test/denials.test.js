@@ -48,6 +48,17 @@ t.test('files', async (t) => {
     keyOf({ code: 'EACCES', syscall: 'rename', path: '/app/out/a', dest: '/etc/a' }),
     'permissions.filesystem.allow',
   );
+  const dir = project(t, { open: '', shut: '' });
+  fs.chmodSync(path.join(dir, 'shut'), 0);
+  const open = (/** @type {string} */ name) =>
+    keyOf(
+      { code: 'EACCES', syscall: 'open', path: path.join(dir, name) },
+      { grants: [`r${dir}`, `h${dir}/.env`] },
+    );
+  t.equal(open('open'), 'permissions.filesystem.allow', 'who may read it was to write');
+  t.equal(open('new'), 'permissions.filesystem.allow', 'or to make it');
+  t.equal(open('shut'), undefined, 'its mode keeps everybody out');
+  t.equal(open('.env'), 'permissions.filesystem.allow', 'it is left out');
   const readOnly = {
     permissions: { ...permissions, filesystem: { allow: ['/data'], deny: [], readOnly: true } },
     grants: ['r/data'],
@@ -100,6 +111,10 @@ t.test('uncaught in a guest: PERMISSION_DENIED, the path or host, and the key', 
   const cases = {
     [`fs.readFileSync('/etc/passwd')`]: ['filesystem.allow', /passwd/],
     [`fs.writeFileSync(new URL('new.txt', import.meta.url), '')`]: ['filesystem.allow', /new\.txt/],
+    [`fs.appendFileSync(new URL('handler.mjs', import.meta.url), '')`]: [
+      'filesystem.allow',
+      /handler\.mjs/,
+    ],
     [`await fetch('http://127.0.0.1:8/')`]: ['network.allow', /127\.0\.0\.1/],
     [`await (await import('node:dns')).promises.lookup('a.example')`]: [
       'network.allow',

@@ -2,6 +2,7 @@
 // named, with the mend, and strict holds as long as one guard of files is left.
 import child_process from 'node:child_process';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t from 'tap';
@@ -111,4 +112,34 @@ for (const variant of VARIANTS)
     const lenient = run(variant, ...args, '--best-effort');
     t.match(lenient, { status: 0, stdout: '"it ran"\n', stderr: '' });
     t.equal(fs.readFileSync(path.join(out, 'written'), 'utf8'), 'by the guest');
+  });
+
+// Where mounts say EROFS, Landlock alone says EACCES, as a file's mode does.
+for (const variant of ['default', 'no-userns', 'no-landlock'])
+  t.test(`${variant}: what was refused is explained`, async (t) => {
+    const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'sandbox-explained-'));
+    t.teardown(() => fs.rmSync(dir, { recursive: true, force: true }));
+    fs.chmodSync(dir, 0o755);
+    fs.writeFileSync(path.join(dir, 'package.json'), '{}');
+    fs.writeFileSync(path.join(dir, '.env'), 'SECRET');
+    fs.writeFileSync(
+      path.join(dir, 'handler.cjs'),
+      `const fs = require('node:fs');
+       exports.change = () => fs.appendFileSync(__filename, '');
+       exports.create = () => fs.writeFileSync(__dirname + '/new', '');
+       exports.secret = () => fs.readFileSync(__dirname + '/.env', 'utf8');`,
+    );
+    const script = `import { createSandboxRunner } from ${JSON.stringify(index)};
+      const runner = createSandboxRunner();
+      const ctx = { requestId: 'r', workdir: ${JSON.stringify(dir)} };
+      const all = [];
+      for (const name of ['change', 'create', 'secret']) {
+        const { error } = await runner.run({ file: './handler.cjs', export: name }, null, ctx);
+        all.push([error?.code, error?.details?.key]);
+      }
+      await runner.dispose();
+      console.log(JSON.stringify(all));`;
+    const { stdout, stderr } = run(variant, '--input-type=module', '-e', script);
+    const expected = ['PERMISSION_DENIED', 'permissions.filesystem.allow'];
+    t.same(JSON.parse(stdout || 'null'), [expected, expected, expected], stderr);
   });
