@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // A large result, put together from the pieces that a hostile guest sends as it likes. They are read as they
 // come, for some milliseconds of each turn of the event loop; what is left is read when the run is over.
-import { performance } from 'node:perf_hooks';
 import pieces from './guest/pieces.cjs';
+import { steady } from './trace.js';
 
 const { Joiner } = pieces;
 const TURN_MS = 8;
@@ -18,11 +18,11 @@ export class Assembler {
   /** @param {(number | Content)[]} list form and content of each piece that has come */
   take(list) {
     for (const item of list) this.#waiting.push(item);
-    const until = performance.now() + TURN_MS;
+    const until = steady() + TURN_MS;
     while (this.waits && typeof this.#waiting[this.#first + 1] !== 'object') {
       this.#joiner.take(this.#waiting[this.#first], this.#waiting[this.#first + 1]);
       this.#leave();
-      if (performance.now() >= until) return;
+      if (steady() >= until) return;
     }
     if (this.waits && this.#waiting[this.#first + 1] === null)
       throw new TypeError('A text too long for a string');

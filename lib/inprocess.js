@@ -193,7 +193,7 @@ export class InProcess {
    * @returns {Promise<import('./index.js').ExecutionResult<any>>}
    */
   async run(job) {
-    const { request, trace, queuedAt } = job;
+    const { request, trace, queuedAt, clock } = job;
     const { monitoring } = this.#config;
     const captures = monitoring.collectLogs || job.logs.live;
     const output = new Output(
@@ -203,8 +203,9 @@ export class InProcess {
     const run = {
       ...job,
       output,
-      begunAt: now(),
-      marks: { boot: now(), load: 0, execute: 0 },
+      clock,
+      begunAt: clock(),
+      marks: { boot: clock(), load: 0, execute: 0 },
       /** @type {unknown[]} */ spans: [],
       controller: new AbortController(),
     };
@@ -215,7 +216,7 @@ export class InProcess {
     link.close();
     if (captures) Capture.end();
     output.finish();
-    const endedAt = now();
+    const endedAt = clock();
     const times = { queued: queuedAt, begun: run.begunAt, ended: endedAt, ...run.marks };
     return {
       ...result,
@@ -351,13 +352,13 @@ export class InProcess {
       // As the application itself would: with whatever loader it has installed.
       const namespace = await import(pathToFileURL(file).href);
       const handler = guestResolve.pickExport(namespace, request.export);
-      run.marks.load = now();
+      run.marks.load = run.clock();
       // Its time was over while it loaded: what it would start now, nobody would end.
       run.controller.signal.throwIfAborted();
       phase = 'execute';
       value = await handler(deserialize(serialization, request.input), this.#context(run, link));
       if (guestErrors.isStream(value)) value = await link.client.pump(/** @type {any} */ (value));
-      run.marks.execute = now();
+      run.marks.execute = run.clock();
     } catch (error) {
       await link.delivered();
       return { ok: false, error: explained(thrown(error, phase), link.session) };

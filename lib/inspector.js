@@ -7,6 +7,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
+import { wallTime } from './trace.js';
 
 const MAX_DEBUGGERS = 4;
 /** Profiles and values of a debugged program come as one message. */
@@ -293,7 +294,7 @@ function tellUrl({ onInspector, onLog }, url) {
   const line = `Debugger listening on ${url}`;
   try {
     if (onInspector) onInspector(url);
-    else if (onLog) onLog(line, 'info', { time: Date.now(), level: 'info', message: line });
+    else if (onLog) onLog(line, 'info', { time: wallTime(), level: 'info', message: line });
     else process.emitWarning(line);
   } catch (error) {
     queueMicrotask(() => {

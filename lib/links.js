@@ -7,6 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { Budget, listEntries, readText, realPath } from './foreign.js';
 import { compareStamps, isThere, modifiedMs, pathsOf, takeStamps } from './stamps.js';
+import { wallTime } from './trace.js';
 
 /** Of links that lead out of what is granted; with more than that, the rest is not to be seen. */
 const MAX_LINKS = 5_000;
@@ -387,7 +388,7 @@ export class Links {
   result() {
     const paths = pathsOf([...this.#watched.keys()]);
     const stamps = Buffer.concat([...this.#watched.values()]);
-    const settledBefore = Date.now() - SETTLED_MS;
+    const settledBefore = wallTime() - SETTLED_MS;
     let fresh = [...this.#watched.values()].every((stamp) => modifiedMs(stamp) < settledBefore);
     const isFresh = () => (fresh = fresh && compareStamps(paths, stamps));
     const written = this.#written;

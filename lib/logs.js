@@ -3,6 +3,7 @@
 // bounded where it was read, and free of what would steer a terminal or forge a line, but for the
 // format 'text', which is what was printed.
 import guestLog from './guest/log.cjs';
+import { wallTime } from './trace.js';
 
 /** @typedef {import('./index.js').LogEntry} LogEntry */
 /** @typedef {[timeMs: number, level: number, text: string]} Row as the addon gives it */
@@ -138,7 +139,7 @@ function toStream(stream) {
       if (dropped === 0) return;
       const message = `${dropped} lines were dropped: the stream was full.`;
       dropped = 0;
-      put({ time: toIso(Date.now()), level: 'warn', message });
+      put({ time: toIso(wallTime()), level: 'warn', message });
     });
   };
   return ({ time, level, message, fields }, requestId) => {

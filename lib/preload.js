@@ -14,6 +14,7 @@ import {
   takeAll,
   takeStamps,
 } from './stamps.js';
+import { wallTime } from './trace.js';
 import { handlerView } from './view.js';
 
 /** Paths whose zygotes are remembered; the launcher keeps fewer of them. */
@@ -92,7 +93,7 @@ function toPath(name, root) {
  */
 function changedSince(stamp, since) {
   const at = isThere(stamp) ? modifiedMs(stamp) : 0;
-  return at >= since && at <= Date.now();
+  return at >= since && at <= wallTime();
 }
 
 /** The zygotes of one launcher. */
@@ -103,7 +104,7 @@ export class Places {
   /** What was loaded, as it was. @type {Map<string, Buffer>} */
   #files = new Map();
   #changed = false;
-  #checkedAt = Date.now();
+  #checkedAt = wallTime();
   /** @type {Promise<boolean> | undefined} */
   #checking;
 
@@ -118,7 +119,7 @@ export class Places {
     const place = this.#all.get(key) ?? {
       forks: /** @type {const} */ ('untried'),
       seen: 0,
-      since: Date.now(),
+      since: wallTime(),
       failure: undefined,
     };
     this.#all.delete(key);
@@ -173,12 +174,12 @@ export class Places {
    * @param {string} root
    */
   fail(place, error, root) {
-    place.failure = { error, until: Date.now() + RETRY_MS, entries: this.#entries(root) };
+    place.failure = { error, until: wallTime() + RETRY_MS, entries: this.#entries(root) };
   }
 
   /** Why a run need not be tried. @param {Place} place @param {string} root */
   failureOf({ failure }, root) {
-    if (!failure || Date.now() > failure.until) return undefined;
+    if (!failure || wallTime() > failure.until) return undefined;
     return this.#entries(root).equals(failure.entries) ? failure.error : undefined;
   }
 
@@ -202,10 +203,10 @@ export class Places {
    * @returns {boolean | Promise<boolean>}
    */
   changed() {
-    if (this.#changed || Date.now() - this.#checkedAt < CHECK_MS || this.#files.size === 0)
+    if (this.#changed || wallTime() - this.#checkedAt < CHECK_MS || this.#files.size === 0)
       return this.#changed;
     return (this.#checking ??= this.#check().finally(() => {
-      this.#checkedAt = Date.now();
+      this.#checkedAt = wallTime();
       this.#checking = undefined;
     }));
   }

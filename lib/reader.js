@@ -2,9 +2,10 @@
 // A guest's JSON, when it is long: read a little at a time, so that the event loop is not held up whatever
 // is in it. Complete members of a list or an object go to JSON.parse together, some KiB of them; what they
 // belong to is put together here. The value is the one that JSON.parse gives of the whole.
-import { performance } from 'node:perf_hooks';
+
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import guestText from './guest/text.cjs';
+import { steady } from './trace.js';
 
 const { toText } = guestText;
 
@@ -69,11 +70,11 @@ export class Reader {
 
   /** Reads on for some milliseconds. @param {number} ms @returns {boolean} whether that was all */
   step(ms) {
-    const until = performance.now() + ms;
+    const until = steady() + ms;
     while (this.#at < this.#bytes.length) {
       this.#scan();
       if (this.#at >= this.#stop) this.#putTogether();
-      if (performance.now() >= until) return false;
+      if (steady() >= until) return false;
     }
     if (this.#inText || this.#depth > 0) throw new SyntaxError('Unexpected end of JSON input');
     if (this.#end < 0) this.value = this.#parse(toText(this.#bytes));
@@ -303,18 +304,18 @@ let owedAt = 0;
 
 /** One job's turns. */
 export class Turns {
-  #from = performance.now();
+  #from = steady();
 
   /** Lets the event loop go on when it is time to. @param {boolean} [now] */
   async rest(now = false) {
-    const at = performance.now();
+    const at = steady();
     const took = at - this.#from;
     if (took < TURN_MS && !now) return;
     owed = Math.max(0, owed - (at - owedAt) * SHARE) + took;
     owedAt = at;
     if (owed > AT_ONCE_MS) await setTimeout((owed - AT_ONCE_MS) / SHARE);
     else await setImmediate();
-    this.#from = performance.now();
+    this.#from = steady();
   }
 
   /** @param {Uint8Array} bytes @param {(text: string) => any} [parse] @returns {Promise<any>} */

@@ -13,7 +13,7 @@ import { Stats, noteDenial } from './stats.js';
 import { startStream } from './stream.js';
 import { Subprocess } from './subprocess.js';
 import { Telemetry } from './telemetry.js';
-import { now, Trace } from './trace.js';
+import { startClock, Trace } from './trace.js';
 
 /**
  * Of Node.js 20.5 and later; users of an earlier one make do with dispose().
@@ -80,12 +80,13 @@ class Runner {
    * @returns {Promise<import('./index.js').ExecutionResult<any>>}
    */
   async #observe(call) {
-    const queuedAt = now();
+    const clock = startClock();
+    const queuedAt = clock();
     const loading = this.#telemetry.ready();
     if (loading) await loading;
     const observed = this.#telemetry.begin(queuedAt, call.ctx);
     /** @type {import('./stats.js').Seen} */
-    const seen = { queuedAt };
+    const seen = { queuedAt, clock };
     const result = await this.#run(call, seen, observed);
     this.#settle(result, seen, observed);
     return result;
@@ -98,10 +99,10 @@ class Runner {
    * @returns {Promise<import('./index.js').ExecutionResult<any>>}
    */
   async #run({ handler, input, ctx, sink }, seen, observed) {
-    const { queuedAt } = seen;
+    const { queuedAt, clock } = seen;
     const { collectMetrics, collectTraces } = this.#config.monitoring;
     const fail = (/** @type {import('./errors.js').SandboxError} */ error) =>
-      failed(error, collectMetrics ? { queueMs: now() - queuedAt } : undefined);
+      failed(error, collectMetrics ? { queueMs: clock() - queuedAt } : undefined);
     if (this.#disposal) return fail(disposed());
     const subprocess = this.#executor instanceof Subprocess;
     const { serialization } = this.#config;
@@ -124,13 +125,13 @@ class Runner {
     try {
       if (this.#disposal) return fail(disposed());
       if (signal?.aborted) return fail(aborted(signal.reason));
-      seen.admittedAt = now();
+      seen.admittedAt = clock();
       observed?.move('running');
       const collect = collectTraces || observed?.records === true;
       const trace = new Trace(request.fields, collect, observed?.live, observed?.carried);
       seen.trace = trace;
       const logs = new Logs(this.#config.monitoring, request);
-      const start = () => this.#executor.run({ request, trace, queuedAt, logs, seen, sink });
+      const start = () => this.#executor.run({ request, trace, queuedAt, clock, logs, seen, sink });
       return await (observed ? observed.with(start) : start());
     } finally {
       this.#queue.release();
@@ -143,7 +144,7 @@ class Runner {
    * @param {ReturnType<Telemetry['begin']>} observed
    */
   #settle(result, seen, observed) {
-    const endedAt = now();
+    const endedAt = seen.clock();
     noteDenial(seen, result);
     this.#stats.settle(seen, result);
     observed?.end(seen, result, endedAt);

@@ -10,7 +10,7 @@ import guestText from './guest/text.cjs';
 import { Queue } from './queue.js';
 import { inTurns, isLong } from './reader.js';
 import { build, deserialize, serialize } from './serialize.js';
-import { now } from './trace.js';
+import { steady } from './trace.js';
 
 const { ANSWER, FORM, HEAD, LARGEST_UNDER_WAY, MAX_PROGRESS_TEXT, MESSAGE, WINDOW } = kinds;
 
@@ -143,7 +143,7 @@ export class Session {
   #credit = WINDOW;
   #owed = 0;
   #progresses = 0;
-  #begunAt = now();
+  #begunAt = steady();
   /** @type {{ fraction: number, message?: string } | undefined} */
   #progress;
   /** @type {Map<string, { calls: number, errors: number, denied: number, timeMs: number }>} */
@@ -263,7 +263,7 @@ export class Session {
       id,
       name: body.toString('latin1', 1, 1 + length),
       size,
-      begunAt: now(),
+      begunAt: steady(),
       answered: false,
     };
     this.#calls.set(id, call);
@@ -360,7 +360,7 @@ export class Session {
     const leave = () => {
       if (left) return;
       left = true;
-      this.#count(call.name).timeMs += now() - call.begunAt;
+      this.#count(call.name).timeMs += steady() - call.begunAt;
       release();
     };
     /** @type {any} */
@@ -639,7 +639,7 @@ export class Session {
 
   /** @param {number} id @param {Buffer} body */
   #takeProgress(id, body) {
-    const seconds = (now() - this.#begunAt) / 1000;
+    const seconds = (steady() - this.#begunAt) / 1000;
     if (++this.#progresses > PROGRESS_AT_ONCE + seconds * PROGRESS_PER_SECOND)
       throw new Flood('more messages of its progress than anybody can follow');
     /** @type {any} */

@@ -12,6 +12,7 @@ import { toNetwork } from './outcome.js';
  *
  * @typedef {object} Seen
  * @property {number} queuedAt epoch ms
+ * @property {import('./trace.js').Clock} clock
  * @property {number} [admittedAt] when it got its place
  * @property {import('./request.js').Request} [request]
  * @property {import('./trace.js').Trace} [trace]

@@ -32,7 +32,7 @@ import { Startups } from './startups.js';
 import { noteOutcome } from './stats.js';
 import { Collector } from './stream.js';
 import { Terms } from './terms.js';
-import { now } from './trace.js';
+import { endOf } from './trace.js';
 import { Trials } from './trials.js';
 
 /**
@@ -40,6 +40,7 @@ import { Trials } from './trials.js';
  * @property {import('./request.js').Request} request
  * @property {import('./trace.js').Trace} trace
  * @property {number} queuedAt epoch ms
+ * @property {import('./trace.js').Clock} clock
  * @property {import('./logs.js').Logs} logs
  * @property {import('./stats.js').Seen} seen
  * @property {import('./stream.js').Sink} [sink] where the chunks of its result go; left out: into it
@@ -130,14 +131,15 @@ export class Subprocess {
    * @returns {Promise<import('./index.js').ExecutionResult<any>>}
    */
   async #runOnce(job, plan) {
-    const begunAt = now();
+    const { clock } = job;
+    const begunAt = clock();
     const { binding, problem } = loadBinding();
     if (!binding) return failed(failure('UNSUPPORTED_PLATFORM', String(problem)));
     const absent = findHandler(job.request);
     if (absent) return failed(absent);
     const looked = this.#lookAhead(binding, job.request);
     const { view, error: late } = looked instanceof Promise ? await looked : looked;
-    if (late) return failed(late, { startMs: now() - begunAt });
+    if (late) return failed(late, { startMs: clock() - begunAt });
     const { broken, failure: launcherFailure } = this.#terms.confine(binding.launcher);
     if (launcherFailure)
       return failed(crashed(launcherFailure.message, { launcher: launcherFailure }));
@@ -145,7 +147,7 @@ export class Subprocess {
       return failed(isolationUnavailable(broken.join('; ')));
     /** @type {PlannedRun} */
     const run = { config: this.#config, ...this.#planRun(binding, job.request, view) };
-    if (run.failure) return failed(run.failure, { startMs: now() - begunAt });
+    if (run.failure) return failed(run.failure, { startMs: clock() - begunAt });
     /** @type {any} */
     let outcome;
     try {
@@ -154,10 +156,14 @@ export class Subprocess {
       const { code, errno, syscall } = /** @type {any} */ (error);
       const details = { errorCode: code, errno, syscall };
       return failed(crashed(`it could not be started: ${describe(error)}`, details), {
-        startMs: now() - begunAt,
+        startMs: clock() - begunAt,
       });
     }
-    const times = { queuedAt: job.queuedAt, begunAt, endedAt: outcome.endedAt || now() };
+    const times = {
+      queuedAt: job.queuedAt,
+      begunAt,
+      endedAt: endOf(outcome.endedAt, begunAt, clock()),
+    };
     run.network = outcome.network;
     noteOutcome(job.seen, outcome, run);
     if (run.session?.reading) await run.session.reading;

@@ -9,7 +9,17 @@ const MAX_NAME = 1024;
 /** Drift in milliseconds beyond which `origin` is set anew; Date.now() cuts off up to one. */
 const MAX_DRIFT_MS = 2;
 
+// As they were when this was loaded: tests of an application put others in their place.
+const today = Date.now;
+const monotonic = performance.now.bind(performance);
+
 let origin = performance.timeOrigin;
+
+/** Milliseconds on a clock that nobody sets: for durations. */
+export const steady = () => monotonic();
+
+/** Whole milliseconds since 1970, as files have them. */
+export const wallTime = () => today();
 
 /**
  * Milliseconds since 1970, with fractions. What a launcher and a guest report is read from the
@@ -18,14 +28,37 @@ let origin = performance.timeOrigin;
  */
 export function now() {
   for (let tries = 0; tries < 10; tries++) {
-    const before = performance.now();
-    const wall = Date.now() + 0.5;
-    const after = performance.now();
+    const before = monotonic();
+    const wall = today() + 0.5;
+    const after = monotonic();
     if (after - before > 1) continue; // Somebody else ran in between: the two do not compare.
     if (Math.abs(wall - (origin + after)) > MAX_DRIFT_MS) origin = wall - after;
     break;
   }
-  return origin + performance.now();
+  return origin + monotonic();
+}
+
+/**
+ * The clock of one run: it starts with now(), and goes on steadily when somebody sets the system's.
+ *
+ * @typedef {() => number} Clock
+ * @returns {Clock}
+ */
+export function startClock() {
+  const start = now() - monotonic();
+  return () => start + monotonic();
+}
+
+/**
+ * When a run ended, as its supervisor says by the system's clock, which may have been set since it began.
+ *
+ * @param {number} said epoch ms; 0: nothing
+ * @param {number} begunAt
+ * @param {number} latest
+ */
+export function endOf(said, begunAt, latest) {
+  const likely = said >= begunAt - MAX_DRIFT_MS && said <= latest + MAX_DRIFT_MS;
+  return likely ? said : latest;
 }
 
 /** @param {unknown} id @param {number} digits */

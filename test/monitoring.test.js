@@ -1,6 +1,5 @@
 // Metrics and traces, in both modes.
 import t from 'tap';
-import { now } from '../lib/trace.js';
 import { handler, project, run } from './run/helper.js';
 
 const traceId = '0af7651916cd43dd8448eb211c80319c';
@@ -149,11 +148,13 @@ t.test('a guest cannot move its phases out of its run', async (t) => {
 
 t.test('time follows the clock of the system', async (t) => {
   const real = Date.now;
-  t.teardown(() => (Date.now = real));
-  for (const step of [3_600_000, -3_600_000, 0]) {
-    Date.now = () => real() + step;
-    t.ok(Math.abs(now() - Date.now()) < 5, `set by ${step} ms`);
-  }
+  let step = 0;
+  // Later the module no longer looks at it.
+  Date.now = () => real() + step;
+  const fresh = '../lib/trace.js?fresh';
+  const { now } = await import(fresh).finally(() => (Date.now = real));
+  for (step of [3_600_000, -3_600_000, 0])
+    t.ok(Math.abs(now() - (real() + step)) < 5, `set by ${step} ms`);
   let last = now();
   for (let i = 0; i < 100_000; i++) {
     const time = now();
