@@ -176,7 +176,7 @@ function notPreloaded(why, errno, { execution }) {
  * @param {Readonly<import('./config.js').Config>} config
  * @param {SandboxError} [ending]
  */
-function supervised({ reason, signal }, { execution }, ending) {
+function supervised({ reason, signal, startedAt }, { execution }, ending) {
   const { cpuMs, memoryMb } = execution;
   switch (reason) {
     case 'timeout':
@@ -190,8 +190,19 @@ function supervised({ reason, signal }, { execution }, ending) {
     case 'lost':
       return crashed('the process that supervised it was killed', { signal });
     default:
+      if (!ending && startedAt === 0) return notInTime(execution);
       return ending ?? crashed('it was ended by its launcher', { signal });
   }
+}
+
+/**
+ * The addon gives a guest some seconds to start, and its deadline begins then (src/addon/run.c).
+ *
+ * @param {Readonly<import('./config.js').Config>['execution']} execution
+ */
+function notInTime({ timeoutMs }) {
+  const message = `The guest had not started when execution.timeoutMs, ${timeoutMs} ms, was long over.`;
+  return failure('TIMEOUT', message, { timeoutMs, phase: 'start' });
 }
 
 /** @param {Pick<Readonly<import('./config.js').Config>, 'execution'>} config */

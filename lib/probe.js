@@ -34,9 +34,7 @@ const asked = new Map();
  * @returns {Probe}
  */
 export function probeGuards(launcher) {
-  let probe = known.get(launcher);
-  if (!probe) known.set(launcher, (probe = ask(launcher)));
-  return probe;
+  return known.get(launcher) ?? note(launcher, ask(launcher));
 }
 
 /**
@@ -55,6 +53,17 @@ export function askGuards(launcher) {
   return asking;
 }
 
+/**
+ * What failed is asked again: a process that could not be had may be had the next time.
+ *
+ * @param {string} launcher
+ * @param {Probe} probe
+ */
+function note(launcher, probe) {
+  if (!probe.failure) known.set(launcher, probe);
+  return probe;
+}
+
 /** @param {string} launcher @returns {Promise<void>} */
 function askLater(launcher) {
   return new Promise((resolve) => {
@@ -64,7 +73,7 @@ function askLater(launcher) {
       const status = typeof code === 'number' ? code : null;
       const failed = typeof code === 'string' ? error : undefined;
       if (!known.has(launcher))
-        known.set(launcher, read({ status, signal: signal ?? null, stdout, error: failed }));
+        note(launcher, read({ status, signal: signal ?? null, stdout, error: failed }));
       resolve();
     });
   });
@@ -94,6 +103,12 @@ function read({ status, signal, stdout, error }) {
     return { guards, failure: { exitCode: status, signal, message: none.text } };
   for (const line of stdout.split('\n')) {
     const [name, said, text = '', mend = ''] = line.split('\t');
+    // No process could be had to try it, which says nothing of what there is.
+    if (said === 'untried')
+      return {
+        guards,
+        failure: { exitCode: 0, signal: null, message: `the guards could not be tried: ${text}` },
+      };
     if (Object.hasOwn(guards, name) && isStatus(said))
       guards[/** @type {GuardName} */ (name)] = { status: said, text, mend };
   }

@@ -30,6 +30,7 @@ import { Shown } from './shown.js';
 import { Spares } from './spares.js';
 import { Startups } from './startups.js';
 import { noteOutcome } from './stats.js';
+import { nameTaskLimit } from './tasks.js';
 import { Collector } from './stream.js';
 import { Terms } from './terms.js';
 import { endOf } from './trace.js';
@@ -141,8 +142,11 @@ export class Subprocess {
     const { view, error: late } = looked instanceof Promise ? await looked : looked;
     if (late) return failed(late, { startMs: clock() - begunAt });
     const { broken, failure: launcherFailure } = this.#terms.confine(binding.launcher);
-    if (launcherFailure)
-      return failed(crashed(launcherFailure.message, { launcher: launcherFailure }));
+    if (launcherFailure) {
+      const error = crashed(launcherFailure.message, { launcher: launcherFailure });
+      nameTaskLimit(error);
+      return failed(error);
+    }
     if (broken.length && this.#config.isolation === 'strict')
       return failed(isolationUnavailable(broken.join('; ')));
     /** @type {PlannedRun} */
@@ -155,9 +159,9 @@ export class Subprocess {
     } catch (error) {
       const { code, errno, syscall } = /** @type {any} */ (error);
       const details = { errorCode: code, errno, syscall };
-      return failed(crashed(`it could not be started: ${describe(error)}`, details), {
-        startMs: clock() - begunAt,
-      });
+      const crash = crashed(`it could not be started: ${describe(error)}`, details);
+      nameTaskLimit(crash);
+      return failed(crash, { startMs: clock() - begunAt });
     }
     const times = {
       queuedAt: job.queuedAt,
@@ -178,6 +182,7 @@ export class Subprocess {
     this.#startups.learn(job.request, run, outcome, result, binding.zygote);
     if (outcome.kind === 'launcher-lost' && !result.ok)
       await this.#explainLoss(result.error, run.launcher);
+    if (!result.ok) nameTaskLimit(result.error, outcome, run.fork);
     this.#shown.note(outcome, result, run.fork);
     return {
       ...result,

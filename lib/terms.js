@@ -57,7 +57,9 @@ export class Terms {
 
   /** What confines guests here; asks the kernel the first time. @param {string} launcher its path */
   confine(launcher) {
-    return (this.#confinement ??= planConfinement(this.#config, launcher));
+    const confinement = this.#confinement ?? planConfinement(this.#config, launcher);
+    if (!confinement.failure) this.#confinement = confinement;
+    return confinement;
   }
 
   /** How guests may start. A debugger's has threads and a descriptor of its own from the start. */

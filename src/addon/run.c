@@ -25,8 +25,9 @@
  * launcher is stuck, or a guest of the same user id has stopped it. */
 #define BACKSTOP_MS 5000u
 /* Deadlines begin with the guest. A zygote takes 0.3 s of processor time before it has the first
- * one, and that many times as long as the machine has others to serve. */
-#define START_MS 60000u
+ * one, and that many times as long as the machine has others to serve. A run that has not begun by
+ * then is ended: it alone, since its launcher may serve others well. */
+#define START_MS 10000u
 
 static const napi_type_tag run_tag = {0x6b8f1f6c5b0d4e51u, 0x93c2a7e4d1f0b862u};
 
@@ -151,7 +152,11 @@ static void on_backstop(uv_timer_t *timer) {
    * stays allocated at least until its timer is closed, which happens in a later callback. */
   if (!sbx_channel_receive(runner, INT_MAX))
     sbx_runner_lost(runner);
-  else if (run->id != 0)
+  else if (run->id != 0 && run->outcome.start_ns == 0 && !run->given_up) {
+    run->given_up = true;
+    uv_timer_start(&run->backstop, on_backstop, BACKSTOP_MS, 0);
+    sbx_channel_kill(run);
+  } else if (run->id != 0)
     sbx_runner_force(runner);
 }
 

@@ -44,7 +44,8 @@ struct sbx_run {
   struct sbx_ctl *message; /* RUN, goes with guest_fds; NULL once sent */
   int guest_fds[SBX_CTL_MAX_FDS];
   bool want_begin, want_term, want_kill;
-  bool waiting; /* started ahead: it has no request yet, and keeps nothing alive */
+  bool given_up; /* it has not begun in time, and was ended for that */
+  bool waiting;  /* started ahead: it has no request yet, and keeps nothing alive */
 
   napi_ref on_done;
   napi_ref on_logs, on_lookup, on_messages, on_room, on_pieces; /* may be NULL */

@@ -113,7 +113,7 @@ void sbx_landlock_probe(struct sbx_report *report) {
   }
   int rc = try_in_child(ruleset, &verdict);
   if (rc < 0)
-    sbx_report_set(report, SBX_STATUS_UNAVAILABLE, "", "trying it in a child: %s", strerror(-rc));
+    sbx_report_set(report, sbx_report_failure(-rc), "", "trying it in a child: %s", strerror(-rc));
   else if (verdict.rc < 0)
     sbx_report_set(report, SBX_STATUS_UNAVAILABLE,
                    verdict.rc == -E2BIG ? "start from a process in fewer Landlock domains" : "",

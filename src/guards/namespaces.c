@@ -159,8 +159,6 @@ static const char *mend_for(const struct sbx_err *err) {
            "userns for the launcher";
   if (errnum == ENOSYS || errnum == EINVAL)
     return "a kernel of 5.2 or later with CONFIG_USER_NS";
-  if (errnum == EAGAIN || errnum == ENOMEM)
-    return "room for more processes: a limit of this user or this container (ulimit -u, pids.max)";
   return "in a container: a seccomp profile that lets unshare and mount through, and an unmasked "
          "/proc (docker run --security-opt seccomp=… --security-opt systempaths=unconfined)";
 }
@@ -223,7 +221,8 @@ void sbx_namespaces_probe(struct sbx_report *report) {
   while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
     ;
   if (r.err.errnum != 0)
-    sbx_report_set(report, SBX_STATUS_UNAVAILABLE, mend_for(&r.err), "%.180s", r.err.text);
+    sbx_report_set(report, sbx_report_failure(r.err.errnum), mend_for(&r.err), "%.180s",
+                   r.err.text);
   else if (!r.named)
     sbx_report_set(
         report, SBX_STATUS_PARTIAL, "a seccomp profile that lets sethostname through",

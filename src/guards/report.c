@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "report.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -12,4 +13,8 @@ void sbx_report_set(struct sbx_report *report, enum sbx_status status, const cha
   vsnprintf(report->text, sizeof report->text, fmt, args);
   va_end(args);
   snprintf(report->mend, sizeof report->mend, "%s", mend);
+}
+
+enum sbx_status sbx_report_failure(int errnum) {
+  return errnum == EAGAIN || errnum == ENOMEM ? SBX_STATUS_UNTRIED : SBX_STATUS_UNAVAILABLE;
 }

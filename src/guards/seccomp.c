@@ -217,6 +217,7 @@ void sbx_seccomp_probe(struct sbx_report *report) {
     break;
   case FOUND_NOTHING:
   default:
-    sbx_report_set(report, SBX_STATUS_UNAVAILABLE, "", "seccomp could not be tried: %s", why);
+    sbx_report_set(report, sbx_report_failure(found.errnum), "", "seccomp could not be tried: %s",
+                   why);
   }
 }

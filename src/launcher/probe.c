@@ -121,6 +121,8 @@ static void probe_broker(struct sbx_report *report) {
     pid_t child = fork();
     if (child == 0)
       try_connect(guest_fd, ends[1]);
+    if (child < 0)
+      sbx_err_set(&err, SBX_STAGE_FORK, errno, "fork: %s", strerror(errno));
     sbx_fd_close(&guest_fd);
     sbx_fd_close(&ends[1]);
     if (child > 0)
@@ -139,11 +141,12 @@ static void probe_broker(struct sbx_report *report) {
                    "TCP connections are judged one by one; UDP and unix sockets cannot be "
                    "(pidfd_getfd(2) is refused)");
   else
-    sbx_report_set(report, SBX_STATUS_UNAVAILABLE, mend_for(err.errnum), "%.180s", err.text);
+    sbx_report_set(report, sbx_report_failure(err.errnum), mend_for(err.errnum), "%.180s",
+                   err.text);
 }
 
 int sbx_probe(void) {
-  static const char *const names[] = {"enforced", "partial", "unavailable"};
+  static const char *const names[] = {"enforced", "partial", "unavailable", "untried"};
   struct sbx_guard broker = {.name = "broker", .probe = probe_broker};
   for (const struct sbx_guard *g = sbx_guards;; g++) {
     struct sbx_report report = {0};

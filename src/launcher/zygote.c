@@ -4,6 +4,7 @@
  * guest. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,11 @@
 /* Zygotes of different paths that may fork at a time. */
 #define MAX_KEYS 8
 
-/* What its socket has no room for yet. */
+/* One that is not ready so long after its start hangs: a thread that the runtime waits for could
+ * not be started. A busy machine takes seconds. */
+#define START_NS (UINT64_C(10) * 1000000000u)
+
+/* What its socket has no room for yet, or what it would not read, since it is not ready. */
 struct waiting {
   struct waiting *next;
   int fds[SBX_CTL_MAX_FDS], nfds;
@@ -44,8 +49,9 @@ struct waiting {
 
 struct sbx_zygote {
   struct sbx_zygote *next;
-  uint64_t id; /* of its run */
-  int sock;    /* -1: broken, its end is near */
+  uint64_t id;       /* of its run */
+  uint64_t start_ns; /* CLOCK_MONOTONIC */
+  int sock;          /* -1: broken, its end is near */
   bool ready;
   bool paused; /* until it may say more */
   bool gone;   /* what it has said is all there is */
@@ -67,7 +73,8 @@ void sbx_zygotes_open(struct sbx_server *s) {
 }
 
 static void set_events(struct sbx_server *s, const struct sbx_zygote *z) {
-  struct epoll_event event = {.events = (z->paused ? 0 : EPOLLIN) | (z->head ? EPOLLOUT : 0),
+  struct epoll_event event = {.events =
+                                  (z->paused ? 0 : EPOLLIN) | (z->head && z->ready ? EPOLLOUT : 0),
                               .data.u64 = SBX_ON_ZYGOTE | z->id};
   epoll_ctl(s->epoll_fd, EPOLL_CTL_MOD, z->sock, &event);
 }
@@ -99,7 +106,7 @@ static void hang_up(struct sbx_server *s, struct sbx_zygote *z) {
 /* Returns 0, also when it has to wait, or -errno. */
 static int send_zygote(struct sbx_server *s, struct sbx_zygote *z, struct sbx_ctl *msg,
                        const int *fds, int nfds) {
-  int rc = z->head ? -EAGAIN : sbx_ctl_send(z->sock, msg, fds, nfds);
+  int rc = z->head || !z->ready ? -EAGAIN : sbx_ctl_send(z->sock, msg, fds, nfds);
   if (rc != -EAGAIN)
     return rc;
   size_t size = sbx_ctl_size(msg);
@@ -183,6 +190,7 @@ static struct sbx_zygote *start(struct sbx_server *s, const struct sbx_ctl_run *
     *rc = -errno;
   if (*rc == 0) {
     z->id = SBX_ZYGOTE_ID + s->last_zygote++;
+    z->start_ns = sbx_now_mono_ns();
     z->sock = pair[0];
     z->tail = &z->head;
     sbx_pace_init(&z->says, SAYS_A_SECOND, SAYS_AT_ONCE, sbx_now_mono_ns());
@@ -245,8 +253,43 @@ int sbx_zygotes_run(struct sbx_server *s, struct sbx_run *run, struct sbx_ctl *m
   return 0;
 }
 
+/* A run that its zygote has not been told of. Returns whether there is one. */
+static bool take_back(struct sbx_zygote *z, uint64_t run) {
+  for (struct waiting **at = &z->head; *at; at = &(*at)->next) {
+    struct waiting *w = *at;
+    if (w->msg.run != run || w->msg.type != SBX_CTL_RUN)
+      continue;
+    *at = w->next;
+    if (!w->next)
+      z->tail = at;
+    free_waiting(w);
+    return true;
+  }
+  return false;
+}
+
+/* It is over at once, and no guest will be forked for it. A zygote that hangs goes along: its init
+ * ends it. */
+static void give_up(struct sbx_server *s, struct sbx_run *run, enum sbx_ctl_type type) {
+  struct sbx_zygote *z = run->of;
+  struct sbx_ctl msg;
+  sbx_ctl_begin(&msg, SBX_CTL_EXIT, run->id);
+  msg.u.exit = (struct sbx_ctl_exit){
+      .status = SIGKILL, .reason = type == SBX_CTL_TERM ? SBX_REASON_TERM : SBX_REASON_KILL};
+  z->guests--;
+  sbx_server_tell(s, &msg);
+  sbx_server_drop(s, run);
+  if (z->ready || sbx_now_mono_ns() - z->start_ns < START_NS)
+    return;
+  sbx_err_set(&z->fatal, SBX_STAGE_FORK, ETIMEDOUT, "the zygote did not get ready");
+  z->retired = true;
+  hang_up(s, z);
+}
+
 void sbx_zygotes_end(struct sbx_server *s, struct sbx_run *run, struct sbx_ctl *msg) {
-  if (run->of->sock >= 0)
+  if (run->of->sock >= 0 && take_back(run->of, run->id))
+    give_up(s, run, msg->type);
+  else if (run->of->sock >= 0)
     send_zygote(s, run->of, msg, NULL, 0);
 }
 
@@ -275,6 +318,7 @@ static void on_ready(struct sbx_server *s, struct sbx_zygote *z) {
   struct sbx_ctl msg;
   sbx_ctl_begin(&msg, SBX_CTL_READY, z->id);
   z->ready = true;
+  flush(s, z);
   /* Its init holds it to a time limit until then. */
   if (z->key && run && run->sock >= 0 && sbx_ctl_send(run->sock, &msg, NULL, 0) == -EAGAIN)
     sbx_server_end(run);
@@ -372,7 +416,7 @@ void sbx_zygotes_event(struct sbx_server *s, uint64_t name, uint32_t events) {
     z = z->next;
   if (!z || z->sock < 0)
     return;
-  if (events & EPOLLOUT)
+  if ((events & EPOLLOUT) && z->ready)
     flush(s, z);
   uint64_t now = z->key ? sbx_now_mono_ns() : 0;
   for (int i = 0; i < TURN && z->sock >= 0; i++) {

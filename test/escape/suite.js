@@ -27,6 +27,7 @@ export const LACKS = {
   'no-userns': ['namespaces'],
   'no-landlock': ['landlock'],
   bare: ['namespaces', 'landlock'],
+  'no-mount-setattr': [],
 };
 
 /** Runs one of the makefiles here. @param {string} dir */
