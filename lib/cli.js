@@ -29,13 +29,14 @@ const STATUS = /** @type {Record<string, number>} */ ({
   HOST_LIMIT: 8,
   TIMEOUT: 124,
   CPU_LIMIT: 124,
+  THREAD_LIMIT: 124,
   ABORTED: 130,
   MEMORY_LIMIT: 137,
 });
 
 const STATUS_HELP = `
 Exit status: 0 result, 1 the handler failed, 2 usage, 3 no such handler, 4 it exited, 5 its result
-cannot be sent, 6 permission denied, 7 this machine cannot, 8 it crashed, 124 time or CPU limit,
+cannot be sent, 6 permission denied, 7 this machine cannot, 8 it crashed, 124 time, CPU or thread limit,
 130 interrupted, 137 memory limit.`;
 
 /** @typedef {{ startup: 'spawn' | 'fork', ok: boolean, why?: string }} Tried */

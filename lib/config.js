@@ -12,6 +12,14 @@ import { MAX_TIMER_MS } from './timers.js';
 const MAX_RESULT_BYTES = 2 ** 30;
 /** Below this, Node.js itself does not start. */
 const MIN_MEMORY_MB = 32;
+/** A Node.js that was executed has 7 to 11 threads of its own, and a pool of 4. */
+const MIN_THREADS = 16;
+/**
+ * Room for a pool of 128 (UV_THREADPOOL_SIZE), workers and native code besides. With programs of its own a run
+ * has more: a build starts a Node.js for each processor.
+ */
+const THREADS = 256;
+const THREADS_WITH_PROCESSES = 1024;
 /** Node.js opens about 20 descriptors for itself. */
 const MIN_OPEN_FILES = 32;
 
@@ -101,6 +109,7 @@ const schema = z
           graceMs: whole(0, MAX_TIMER_MS, 'milliseconds').default(5_000),
           memoryMb: whole(MIN_MEMORY_MB, 2 ** 20, 'MiB').default(512),
           cpuMs: whole(1, MAX_TIMER_MS, 'milliseconds').optional(),
+          maxThreads: whole(MIN_THREADS, 100_000, 'threads').optional(),
           concurrency: whole(1, 10_000, 'runs').default(() => os.availableParallelism() * 2),
           maxQueue: whole(0, 1_000_000, 'runs').default(1_000),
           queueTimeoutMs: whole(1, MAX_TIMER_MS, 'milliseconds').optional(),
@@ -169,6 +178,11 @@ const schema = z
     if (startup !== 'spawn' || execution.preload.length === 0) return;
     const message = "needs guests that are forked: it does nothing with startup 'spawn'";
     ctx.addIssue({ code: 'custom', path: ['execution', 'preload'], message });
+  })
+  .transform(({ execution, ...rest }) => {
+    const spawns = rest.permissions.capabilities.includes('process:spawn');
+    const { maxThreads = spawns ? THREADS_WITH_PROCESSES : THREADS } = execution;
+    return { ...rest, execution: { ...execution, maxThreads } };
   });
 
 /** @typedef {z.output<typeof schema>} Config a configuration with nothing left out */

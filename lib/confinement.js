@@ -38,7 +38,8 @@ const BY_DESCRIPTOR = ['net:udp', 'net:unix'];
 const ALWAYS = [
   ['process', 'a process of its own for every run; its whole tree is ended with it'],
   ['deadline', 'kept by a process outside of the guest: SIGTERM, then SIGKILL'],
-  ['memory', 'RLIMIT_DATA, --max-old-space-size, and a watch over shared memory'],
+  ['memory', 'RLIMIT_DATA, --max-old-space-size, and a watch over shared memory and page tables'],
+  ['threads', 'a watch over the process tree'],
   ['cpu', 'RLIMIT_CPU and a watch over the process tree, when execution.cpuMs is set'],
   ['limits', 'RLIMIT_NOFILE, RLIMIT_FSIZE, no core files'],
   ['descriptors', 'nothing of the host is inherited'],

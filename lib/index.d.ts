@@ -11,6 +11,8 @@ export type SandboxErrorCode =
   | 'MEMORY_LIMIT'
   /** Over `execution.cpuMs`. */
   | 'CPU_LIMIT'
+  /** Over `execution.maxThreads`. */
+  | 'THREAD_LIMIT'
   /** The handler threw, or its module failed to load (`details.phase` 'load'). */
   | 'HANDLER_ERROR'
   /** No such file (`details.tried`), or no such function in it (`details.exports`). */
@@ -149,6 +151,9 @@ export interface ExecutionConfig {
   memoryMb?: number;
   /** Milliseconds of CPU time for the whole process tree. No limit by default. */
   cpuMs?: number;
+  /** Threads that all processes of a run have together; a Node.js that was executed has about 11. 16 to 100,000.
+   * Default 256, with `process:spawn` 1,024. */
+  maxThreads?: number;
   /** Runs at the same time. Default: twice the available processors. */
   concurrency?: number;
   /** Runs that may wait for a place, first in, first out. Default 1000. */
@@ -477,7 +482,15 @@ export interface IsolationReport {
 /** Why a guest was ended from outside: a limit, its caller, a result that is too large, a broken
  * protocol, or the loss of its launcher or supervisor. */
 export type KillReason =
-  'timeout' | 'cpu' | 'memory' | 'aborted' | 'disposed' | 'result' | 'protocol' | 'lost';
+  | 'timeout'
+  | 'cpu'
+  | 'memory'
+  | 'threads'
+  | 'aborted'
+  | 'disposed'
+  | 'result'
+  | 'protocol'
+  | 'lost';
 
 interface RunnerEvent {
   /** Milliseconds since 1970. */

@@ -159,7 +159,8 @@ function notStarted({ stage, errno, message }, config) {
  * @param {Readonly<import('./config.js').Config>} config
  */
 function notPreloaded(why, errno, { execution }) {
-  const { memoryMb, preloadTimeoutMs } = execution;
+  const { memoryMb, preloadTimeoutMs, maxThreads } = execution;
+  if (errno === 'EAGAIN') return threadLimit(maxThreads, { phase: 'preload' });
   if (errno === 'ENOMEM') return memoryLimit(memoryMb, why, { phase: 'preload' });
   const late = errno === 'ETIMEDOUT';
   return failure(late ? 'TIMEOUT' : 'HANDLER_ERROR', `The guest could not be forked: ${why}`, {
@@ -177,7 +178,7 @@ function notPreloaded(why, errno, { execution }) {
  * @param {SandboxError} [ending]
  */
 function supervised({ reason, signal, startedAt }, { execution }, ending) {
-  const { cpuMs, memoryMb } = execution;
+  const { cpuMs, memoryMb, maxThreads } = execution;
   switch (reason) {
     case 'timeout':
       return timedOut({ execution });
@@ -187,6 +188,8 @@ function supervised({ reason, signal, startedAt }, { execution }, ending) {
       });
     case 'memory':
       return memoryLimit(memoryMb);
+    case 'threads':
+      return threadLimit(maxThreads);
     case 'lost':
       return crashed('the process that supervised it was killed', { signal });
     default:
@@ -203,6 +206,12 @@ function supervised({ reason, signal, startedAt }, { execution }, ending) {
 function notInTime({ timeoutMs }) {
   const message = `The guest had not started when execution.timeoutMs, ${timeoutMs} ms, was long over.`;
   return failure('TIMEOUT', message, { timeoutMs, phase: 'start' });
+}
+
+/** @param {number} maxThreads @param {Record<string, unknown>} [more] */
+function threadLimit(maxThreads, more) {
+  const message = `The run had more threads than execution.maxThreads, ${maxThreads}: those of all its processes and workers count.`;
+  return failure('THREAD_LIMIT', message, { maxThreads, ...more });
 }
 
 /** @param {Pick<Readonly<import('./config.js').Config>, 'execution'>} config */

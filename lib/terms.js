@@ -100,7 +100,13 @@ export class Terms {
   policy(zygote) {
     const { timeoutMs, graceMs, cpuMs, memoryMb, maxOpenFiles, maxFileSizeMb, maxForks, spares } =
       this.#config.execution;
-    const { preload: names, preloadTimeoutMs, concurrency, tmpSizeMb } = this.#config.execution;
+    const {
+      preload: names,
+      preloadTimeoutMs,
+      concurrency,
+      tmpSizeMb,
+      maxThreads,
+    } = this.#config.execution;
     const { use, permit } = /** @type {import('./confinement.js').Confinement} */ (
       this.#confinement
     );
@@ -120,6 +126,7 @@ export class Terms {
       spares: spares === 'auto' ? SPARES_AUTO : spares,
       preloadMs: preloads ? preloadTimeoutMs : 0,
       maxTasks: preloads ? TASKS_OF_A_ZYGOTE + TASKS_OF_A_GUEST * concurrency : 0,
+      maxThreads,
       netAllow: this.#config.permissions.network.allow,
       netDeny: this.#config.permissions.network.deny,
       env: addHome(this.#environment.exec, { ownTmp: this.#ownTmp, all: this.files.all }),

@@ -26,6 +26,7 @@ t.test('what is assumed where nothing is said', async (t) => {
       preload: [],
       preloadTimeoutMs: 30_000,
       spares: 'auto',
+      maxThreads: 256,
     },
     permissions: {
       env: { allow: [] },

@@ -34,6 +34,7 @@ t.test('what ended it from outside comes before what it says itself', async (t) 
   t.equal(codeOf(said), 'ok');
   t.equal(codeOf({ ...said, ...killed, reason: 'timeout' }), 'TIMEOUT');
   t.equal(codeOf({ ...said, ...killed, reason: 'cpu' }), 'CPU_LIMIT');
+  t.equal(codeOf({ ...said, ...killed, reason: 'threads' }), 'THREAD_LIMIT');
   t.equal(codeOf({ ...said, ...killed, reason: 'memory' }), 'MEMORY_LIMIT');
   t.equal(codeOf({ ...said, ...killed, reason: 'lost' }), 'PROCESS_CRASHED');
   t.equal(

@@ -283,7 +283,8 @@ static napi_value build_net(napi_env napi, const struct sbx_outcome *o) {
 }
 
 static const char *reason_name(uint32_t reason) {
-  static const char *const names[] = {"none", "timeout", "term", "kill", "cpu", "memory", "lost"};
+  static const char *const names[] = {"none", "timeout", "term", "kill",
+                                      "cpu",  "memory",  "lost", "threads"};
   return reason < sizeof names / sizeof *names ? names[reason] : "lost";
 }
 

@@ -152,6 +152,7 @@ static bool parse_policy(napi_env napi, napi_value o, struct sbx_policy *p) {
          sbx_arg_uint(napi, o, "tmpBytes", 0, max, &p->tmp_bytes) &&
          sbx_arg_uint(napi, o, "preloadMs", 0, max, &p->preload_ms) &&
          sbx_arg_uint(napi, o, "maxTasks", 0, max, &p->max_tasks) &&
+         sbx_arg_uint(napi, o, "maxThreads", 0, max, &p->max_threads) &&
          sbx_arg_strings(napi, o, "grants", &p->grants) &&
          sbx_arg_strings(napi, o, "deny", &p->deny) &&
          sbx_arg_strings(napi, o, "zygoteArgv", &p->zygote_argv) &&

@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include "err.h"
 
-#define SBX_CTL_VERSION 5
+#define SBX_CTL_VERSION 6
 #define SBX_CTL_FD 3      /* the launcher's end of the control socket */
 #define SBX_POLICY_FD 4   /* the memfd with the encoded policy */
 #define SBX_CTL_RUN_FDS 3 /* that every RUN has */
@@ -53,6 +53,7 @@ enum sbx_reason {
   SBX_REASON_CPU,
   SBX_REASON_MEMORY,
   SBX_REASON_LOST, /* its init, or its broker, died: the launcher cleaned up */
+  SBX_REASON_THREADS,
 };
 
 struct sbx_usage {

@@ -14,7 +14,7 @@ struct head {
   uint32_t argc, envc, grantc, denyc, zygotec, net_allowc, net_denyc;
   uint32_t use, permit, max_forks;
   uint64_t timeout_ms, grace_ms, cpu_ms, memory_bytes, data_bytes, max_files, max_file_bytes;
-  uint64_t tmp_bytes, preload_ms, max_tasks, spares;
+  uint64_t tmp_bytes, preload_ms, max_tasks, max_threads, spares;
 };
 
 static uint32_t count(char *const *list) {
@@ -75,6 +75,7 @@ int sbx_policy_encode(const struct sbx_policy *policy, uint8_t **out, size_t *ou
       .max_forks = policy->max_forks,
       .preload_ms = policy->preload_ms,
       .max_tasks = policy->max_tasks,
+      .max_threads = policy->max_threads,
       .spares = policy->spares,
   };
   size_t n = sizeof head + string_room(policy->exec_path) + list_room(policy->argv) +
@@ -201,6 +202,7 @@ int sbx_policy_decode(const uint8_t *bytes, size_t n, struct sbx_policy *policy,
   policy->max_forks = head.max_forks;
   policy->preload_ms = head.preload_ms;
   policy->max_tasks = head.max_tasks;
+  policy->max_threads = head.max_threads;
   policy->spares = head.spares;
   return 0;
 }

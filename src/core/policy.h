@@ -13,7 +13,7 @@
 #include "err.h"
 
 #define SBX_POLICY_MAGIC 0x50584253u /* "SBXP" */
-#define SBX_POLICY_VERSION 4
+#define SBX_POLICY_VERSION 5
 #define SBX_POLICY_MAX_BYTES (8u << 20)
 #define SBX_POLICY_MAX_STRINGS 65536u
 
@@ -65,6 +65,7 @@ struct sbx_policy {
    * long for it. */
   uint64_t preload_ms;
   uint64_t max_tasks;           /* RLIMIT_NPROC of such a zygote and all its guests together */
+  uint64_t max_threads;         /* 0 = no limit: threads of a run's processes together */
   char **net_allow, **net_deny; /* patterns of core/netrules.h; NULL-terminated */
 };
 

@@ -40,12 +40,14 @@ static void take_mem_line(const char *line, struct sbx_proc_mem *out) {
       {"RssAnon:", offsetof(struct sbx_proc_mem, rss_anon_kb)},
       {"RssFile:", offsetof(struct sbx_proc_mem, rss_file_kb)},
       {"RssShmem:", offsetof(struct sbx_proc_mem, rss_shmem_kb)},
+      {"VmPTE:", offsetof(struct sbx_proc_mem, tables_kb)},
+      {"Threads:", offsetof(struct sbx_proc_mem, threads)},
   };
   for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
     size_t n = strlen(fields[i].key);
     if (strncmp(line, fields[i].key, n) == 0) {
-      uint64_t kb = strtoull(line + n, NULL, 10);
-      memcpy((char *)out + fields[i].offset, &kb, sizeof kb);
+      uint64_t number = strtoull(line + n, NULL, 10);
+      memcpy((char *)out + fields[i].offset, &number, sizeof number);
     }
   }
 }

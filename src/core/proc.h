@@ -10,6 +10,8 @@
 struct sbx_proc_mem {
   uint64_t rss_anon_kb, rss_file_kb, rss_shmem_kb; /* RssAnon, RssFile, RssShmem */
   uint64_t data_kb;                                /* VmData, what RLIMIT_DATA bounds */
+  uint64_t tables_kb;                              /* VmPTE */
+  uint64_t threads;
 };
 
 struct sbx_proc_io {

@@ -316,6 +316,11 @@ static void __attribute__((noreturn)) become(struct init *s, int status_fd, pid_
   sbx_child_exec(&s->run, s->envp, self);
 }
 
+/* So that its tree is itself, and need not be looked for. */
+static bool cannot_fork(const struct sbx_policy *policy) {
+  return (policy->use & SBX_USE_SECCOMP) && !(policy->permit & SBX_PERMIT_SPAWN);
+}
+
 static void start_guest(struct init *s) {
   struct sbx_job *job = s->job;
   int status[2];
@@ -337,7 +342,11 @@ static void start_guest(struct init *s) {
   if (pid == 0)
     become(s, status[1], self);
   s->ahead = job->args.ahead;
-  sbx_guest_start(&s->guest, job->policy, pid, false, &s->tree, job->zygote_fd < 0 && !s->ahead);
+  bool zygote = job->zygote_fd >= 0;
+  if (!zygote && job->policy->max_threads) /* One more than a run may have, and this process. */
+    s->tree.most = job->policy->max_threads + 2;
+  sbx_guest_start(&s->guest, job->policy, pid, !zygote && cannot_fork(job->policy), &s->tree,
+                  !zygote && !s->ahead);
   if (s->run.zygote)
     sbx_guest_limit(&s->guest, job->policy->preload_ms);
   sbx_fd_close(&status[1]);

@@ -478,6 +478,8 @@ static void explain(const struct sbx_server *s, struct sbx_zygote *z,
                 (unsigned long long)s->shared->policy->preload_ms);
   else if (end->reason == SBX_REASON_MEMORY)
     sbx_err_set(&z->fatal, stage, ENOMEM, "%s needed more memory than a run may", what);
+  else if (end->reason == SBX_REASON_THREADS)
+    sbx_err_set(&z->fatal, stage, EAGAIN, "%s started more threads than a run may have", what);
   else if (WIFSIGNALED(end->status))
     sbx_err_set(&z->fatal, stage, ECHILD, "%s: the process was ended by signal %d", what,
                 WTERMSIG(end->status));

@@ -68,6 +68,10 @@ static int add_children(struct sbx_tree *tree, pid_t pid) {
   for (struct dirent *e; rc == 0 && (e = readdir(dir));) {
     if (e->d_name[0] == '.')
       continue;
+    if (tree->most && tree->looked_at++ == tree->most) {
+      rc = -E2BIG;
+      break;
+    }
     rc = add_of_thread(tree, pid, e->d_name);
     if (rc == -ENOENT || rc == -ESRCH)
       rc = 0; /* The thread has ended. */
@@ -115,12 +119,12 @@ static int list(struct sbx_tree *tree, pid_t root, int deep) {
   struct sbx_tree all = {0};
   int quick = has_children_file();
   int rc = quick ? 0 : list_all(&all);
-  tree->n = 0;
+  tree->n = tree->looked_at = 0;
   pid_t pid = root;
   for (size_t next = 0; rc == 0;) {
     rc = quick ? add_children(tree, pid) : add_children_slowly(tree, &all, pid);
     /* A descendant may be gone by now. */
-    if (rc < 0 && rc != -ENOMEM && pid != root)
+    if (rc < 0 && rc != -ENOMEM && rc != -E2BIG && pid != root)
       rc = 0;
     if (!deep || next == tree->n)
       break;

@@ -12,6 +12,9 @@ struct sbx_tree {
     pid_t pid, parent;
   } * at;
   size_t n, room;
+  /* Each thread of a process may have children, and is looked at: no more than so many for a list,
+   * which then lacks some; 0: all. */
+  size_t most, looked_at;
 };
 
 /* Lists the children of a process, zombies included. A child stays a child until its parent waits
@@ -20,7 +23,8 @@ struct sbx_tree {
 int sbx_tree_children(struct sbx_tree *tree, pid_t of);
 
 /* Lists everything below the calling process, parents before their children. A snapshot: processes
- * come and go while it is made. Returns 0 or -errno. */
+ * come and go while it is made. Returns 0 or -errno; -E2BIG when it has looked at `most` threads.
+ */
 int sbx_tree_list(struct sbx_tree *tree);
 
 /* Makes it the list of one child. Returns 0 or -errno. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* CPU time and memory of a run's process tree. Init or zygote, while the guest runs.
+/* CPU time, memory and threads of a run's process tree. Init or zygote, while the guest runs.
  *
  * RLIMIT_CPU and RLIMIT_DATA bind each process on its own, in whole seconds the one, without shared
- * memory the other; what they miss is seen here. */
+ * memory and page tables the other, and RLIMIT_NPROC counts all that a user has; what they miss is
+ * seen here. */
 #include "watch.h"
 
 #include <time.h>
@@ -25,7 +26,8 @@ void sbx_watch_start(struct sbx_watch *watch, const struct sbx_policy *policy, p
 
 void sbx_watch_begin(struct sbx_watch *watch, uint64_t now_ns) {
   watch->next_cpu_ns = watch->policy->cpu_ms ? now_ns : UINT64_MAX;
-  watch->next_memory_ns = watch->policy->memory_bytes ? now_ns + MEMORY_EVERY_MS * MS : UINT64_MAX;
+  bool looks = watch->policy->memory_bytes || watch->policy->max_threads;
+  watch->next_memory_ns = looks ? now_ns + MEMORY_EVERY_MS * MS : UINT64_MAX;
 }
 
 void sbx_watch_reaped(struct sbx_watch *watch, const struct rusage *used) {
@@ -54,13 +56,15 @@ static uint64_t tree_cpu_us(struct sbx_watch *watch) {
 }
 
 /* Pages that two processes share count for both: the sum may be too high, never too low. */
-static uint64_t tree_memory_kb(struct sbx_watch *watch) {
+static uint64_t tree_memory_kb(struct sbx_watch *watch, uint64_t *threads) {
   uint64_t sum = 0;
+  *threads = 0;
   for (size_t i = 0; i < watch->tree->n; i++) {
     struct sbx_proc_mem mem;
     if (sbx_proc_mem(watch->tree->at[i].pid, &mem) < 0)
       continue;
-    sum += mem.rss_anon_kb + mem.rss_shmem_kb;
+    sum += mem.rss_anon_kb + mem.rss_shmem_kb + mem.tables_kb;
+    *threads += mem.threads;
     if (watch->tree->at[i].pid == watch->guest && mem.data_kb > watch->peak_data_kb)
       watch->peak_data_kb = mem.data_kb;
   }
@@ -83,7 +87,12 @@ static enum sbx_reason check_cpu(struct sbx_watch *watch, uint64_t now_ns) {
 }
 
 static enum sbx_reason check_memory(struct sbx_watch *watch, uint64_t now_ns) {
-  uint64_t limit_kb = watch->policy->memory_bytes / 1024u, used_kb = tree_memory_kb(watch);
+  uint64_t threads, used_kb = tree_memory_kb(watch, &threads);
+  uint64_t limit_kb = watch->policy->memory_bytes / 1024u, most = watch->policy->max_threads;
+  if (most && threads > most)
+    return SBX_REASON_THREADS;
+  if (limit_kb == 0)
+    limit_kb = UINT64_MAX;
   if (used_kb > limit_kb)
     return SBX_REASON_MEMORY;
   watch->next_memory_ns =
@@ -100,6 +109,9 @@ enum sbx_reason sbx_watch_check(struct sbx_watch *watch, uint64_t now_ns) {
     sbx_tree_one(watch->tree, watch->guest);
   else
     sbx_tree_list(watch->tree);
+  /* Each would be looked at, which a guest is not to make expensive. */
+  if (watch->policy->max_threads && watch->tree->n > watch->policy->max_threads)
+    return SBX_REASON_THREADS;
   if (now_ns >= watch->next_memory_ns)
     reason = check_memory(watch, now_ns);
   if (reason == SBX_REASON_NONE && now_ns >= watch->next_cpu_ns)

@@ -29,7 +29,8 @@ void sbx_watch_start(struct sbx_watch *watch, const struct sbx_policy *policy, p
 /* Looks from now on. */
 void sbx_watch_begin(struct sbx_watch *watch, uint64_t now_ns);
 
-/* Looks at what is due. Returns SBX_REASON_CPU, SBX_REASON_MEMORY or SBX_REASON_NONE. */
+/* Looks at what is due. Returns SBX_REASON_CPU, SBX_REASON_MEMORY, SBX_REASON_THREADS or
+ * SBX_REASON_NONE. */
 enum sbx_reason sbx_watch_check(struct sbx_watch *watch, uint64_t now_ns);
 
 /* Adds what a process used that the supervisor has waited for, as wait4(2) gives it. */

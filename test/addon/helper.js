@@ -37,6 +37,7 @@ export function policy(fields) {
     maxForks: 0,
     preloadMs: 0,
     maxTasks: 0,
+    maxThreads: 0,
     spares: 0,
     netAllow: [],
     netDeny: [],

@@ -38,6 +38,7 @@ static const struct sbx_policy sample = {
     .max_forks = 10000,
     .preload_ms = 1234,
     .max_tasks = 4321,
+    .max_threads = 765,
     .spares = 3,
     .net_allow = net_allow_one,
     .net_deny = net_deny_one,
@@ -56,8 +57,9 @@ static int same(const struct sbx_policy *a, const struct sbx_policy *b) {
          same_list(a->deny, b->deny) && same_list(a->zygote_argv, b->zygote_argv) &&
          same_list(a->net_allow, b->net_allow) && same_list(a->net_deny, b->net_deny) &&
          a->max_forks == b->max_forks && a->preload_ms == b->preload_ms &&
-         a->max_tasks == b->max_tasks && a->spares == b->spares && a->use == b->use &&
-         a->permit == b->permit && a->tmp_bytes == b->tmp_bytes && a->timeout_ms == b->timeout_ms &&
+         a->max_tasks == b->max_tasks && a->max_threads == b->max_threads &&
+         a->spares == b->spares && a->use == b->use && a->permit == b->permit &&
+         a->tmp_bytes == b->tmp_bytes && a->timeout_ms == b->timeout_ms &&
          a->grace_ms == b->grace_ms && a->cpu_ms == b->cpu_ms &&
          a->memory_bytes == b->memory_bytes && a->data_bytes == b->data_bytes &&
          a->max_files == b->max_files && a->max_file_bytes == b->max_file_bytes;
@@ -125,7 +127,7 @@ static int refused(const uint8_t *bytes, size_t n, const char *field) {
   return good;
 }
 
-/* Offsets in the encoding: 120 bytes of numbers, then the strings behind their lengths. */
+/* Offsets in the encoding: 128 bytes of numbers, then the strings behind their lengths. */
 enum {
   AT_MAGIC = 0,
   AT_VERSION = 4,
@@ -137,7 +139,7 @@ enum {
   AT_NET_ALLOWC = 28,
   AT_NET_DENYC = 32,
   AT_TIMEOUT = 48,
-  AT_PATH = 136
+  AT_PATH = 144
 };
 
 static size_t list_end(size_t at, char *const *list) {

@@ -37,6 +37,25 @@ static void own_memory(void) {
   munmap(shared, 8 * MIB);
 }
 
+/* A page of zeroes in each 2 MiB: tables, and no memory of its own. */
+static void own_tables(void) {
+  struct sbx_proc_mem before, after;
+  size_t step = 2 * MIB, n = 1024;
+  volatile char *p =
+      mmap(NULL, n * step, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (p == MAP_FAILED)
+    abort();
+  madvise((void *)p, n * step, MADV_NOHUGEPAGE);
+  sbx_proc_mem(getpid(), &before);
+  for (size_t i = 0; i < n; i++)
+    (void)p[i * step];
+  sbx_proc_mem(getpid(), &after);
+  ok(after.tables_kb - before.tables_kb >= 4 * n && after.rss_anon_kb - before.rss_anon_kb < 1024,
+     "page tables are counted");
+  ok(before.threads == 1, "threads as well");
+  munmap((void *)p, n * step);
+}
+
 static void own_io(void) {
   struct sbx_proc_io before, after;
   char byte[100] = {0};
@@ -201,6 +220,7 @@ static void clocks(void) {
 int main(void) {
   int before = count_fds();
   own_memory();
+  own_tables();
   own_io();
   own_stat();
   odd_names();

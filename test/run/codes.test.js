@@ -29,6 +29,16 @@ const provoke = {
       config: { execution: { memoryMb: 64 } },
     }),
   CPU_LIMIT: (t) => run(t, handler('for (;;);'), { config: { execution: { cpuMs: 200 } } }),
+  THREAD_LIMIT: (t) =>
+    run(
+      t,
+      handler(
+        `const { Worker } = await import('node:worker_threads');
+        for (let i = 0; i < 32; i++) new Worker('setInterval(() => {}, 1000)', { eval: true });
+        await new Promise((resolve) => setTimeout(resolve, 60_000));`,
+      ),
+      { config: { execution: { maxThreads: 24 } } },
+    ),
   HANDLER_ERROR: (t) => run(t, handler('throw new Error("something is wrong");')),
   HANDLER_NOT_FOUND: (t) => run(t, wait, { file: 'absent.mjs' }),
   HANDLER_EXIT: (t) => run(t, handler('process.exit(1);')),

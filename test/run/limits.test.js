@@ -256,6 +256,40 @@ t.test('39. descriptors', async (t) => {
   t.pass('none is left');
 });
 
+t.test('34. maxThreads counts the threads of the whole tree', async (t) => {
+  const workers = handler(`
+    const { Worker } = await import('node:worker_threads');
+    const all = Array.from({ length: input }, () => new Worker('setInterval(() => {}, 1000)', { eval: true }));
+    await Promise.all(all.map((worker) => new Promise((resolve) => worker.once('online', resolve))));
+    await new Promise((resolve) => setTimeout(resolve, ctx.ms));
+    return all.length;`);
+  const execution = { maxThreads: 24 };
+  const small = sandbox(t, { execution });
+  t.match(await run(t, workers, { runner: small, input: 30, ctx: { ms: 60_000 } }), {
+    ok: false,
+    error: {
+      code: 'THREAD_LIMIT',
+      message:
+        'The run had more threads than execution.maxThreads, 24: those of all its processes and workers count.',
+      details: { maxThreads: 24 },
+    },
+  });
+  const within = { input: 4, ctx: { ms: 200 } };
+  t.match(await run(t, workers, { runner: small, ...within }), { ok: true, data: 4 });
+  t.match(await run(t, workers, { input: 30, ctx: { ms: 200 } }), { ok: true, data: 30 });
+  const processes = handler(`
+    const { spawn } = await import('node:child_process');
+    for (let i = 0; i < input; i++) spawn('/bin/sleep', ['60'], { stdio: 'ignore' });
+    await new Promise((resolve) => setTimeout(resolve, ctx.ms));
+    return input;`);
+  const runner = sandbox(t, { permissions: spawning, execution });
+  t.match(await run(t, processes, { runner, input: 40, ctx: { ms: 60_000 } }), {
+    ok: false,
+    error: { code: 'THREAD_LIMIT' },
+  });
+  t.match(await run(t, processes, { runner, input: 4, ctx: { ms: 200 } }), { ok: true, data: 4 });
+});
+
 t.test('a guest, and what it starts, goes before the host when memory runs out', async (t) => {
   const body = `
     const fs = await import('node:fs');

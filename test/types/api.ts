@@ -55,6 +55,7 @@ const execution: Required<ExecutionConfig> = {
   graceMs: 1,
   memoryMb: 1,
   cpuMs: 1,
+  maxThreads: 16,
   concurrency: 1,
   maxQueue: 1,
   queueTimeoutMs: 1,
@@ -272,6 +273,7 @@ function codes(code: SandboxErrorCode): string {
     case 'ABORTED':
     case 'MEMORY_LIMIT':
     case 'CPU_LIMIT':
+    case 'THREAD_LIMIT':
     case 'HANDLER_ERROR':
     case 'HANDLER_NOT_FOUND':
     case 'HANDLER_EXIT':
