@@ -4,6 +4,8 @@
  * one that others after it can enter a copy of. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,6 +13,7 @@
 #include <unistd.h>
 
 #include "../core/fd.h"
+#include "../core/proc.h"
 #include "../guards/landlock.h"
 #include "../guards/paths.h"
 #include "../guards/stamps.h"
@@ -19,6 +22,8 @@
 #define MAX_READY 8 /* each holds a descriptor for each grant, and a mount namespace */
 #define MAX_HELD 96 /* descriptors of one */
 #define MAX_SEEN 32
+#define LATER_NS UINT64_C(10000000000)
+#define PATIENCE_MS 2000
 #define EXPECT_AFTER 4 /* runs alike in a row: others may come in turn */
 
 struct entry {
@@ -126,8 +131,9 @@ static void __attribute__((noreturn)) make_and_end(const struct sbx_guard_run *r
 static bool take_file(int sock, int *fd) {
   static struct sbx_ctl msg;
   int fds[SBX_CTL_MAX_FDS], nfds = 0;
+  struct pollfd p = {.fd = sock, .events = POLLIN};
   *fd = -1;
-  if (sbx_ctl_recv(sock, 0, &msg, fds, &nfds) != 1)
+  if (poll(&p, 1, PATIENCE_MS) != 1 || sbx_ctl_recv(sock, 0, &msg, fds, &nfds) != 1)
     return false;
   if (nfds == 1)
     *fd = fds[0];
@@ -155,9 +161,30 @@ static bool make_namespace(const struct sbx_guard_run *run, struct sbx_ready_vie
   sbx_fd_close(&pair[1]);
   bool made = pid > 0 && take_namespace(pair[0], ready);
   sbx_fd_close(&pair[0]);
+  if (pid > 0 && !made)
+    kill(pid, SIGKILL);
   while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
     ;
   return made;
+}
+
+/* What may keep this loop waiting, which holds the deadlines of all guests, is each guest's own to
+ * wait for: it makes its own view. Whether that is still so is asked now and then. */
+static struct { uint64_t hash, until_ns; } later[MAX_SEEN];
+static unsigned next_later;
+
+static void put_off(const struct sbx_ctl_run *args) {
+  later[next_later].hash = hash(args);
+  later[next_later].until_ns = sbx_now_mono_ns() + LATER_NS;
+  next_later = (next_later + 1) % MAX_SEEN;
+}
+
+static bool is_put_off(const struct sbx_ctl_run *args) {
+  uint64_t h = hash(args), now = sbx_now_mono_ns();
+  for (size_t i = 0; i < MAX_SEEN; i++)
+    if (later[i].hash == h && now < later[i].until_ns)
+      return true;
+  return false;
 }
 
 static struct entry *make(const struct sbx_guard_run *run, const struct sbx_ctl_run *args) {
@@ -172,13 +199,17 @@ static struct entry *make(const struct sbx_guard_run *run, const struct sbx_ctl_
     memcpy(e->args, args, size); /* NOLINT: as long as its grants, as the message was */
     e->grants = sbx_ctl_grants(e->args);
   }
-  if (e->grants && !run->nested)
+  if (e->grants)
     e->stamps = sbx_stamps_take(run->policy->grants, e->grants, e->args->workdir);
+  bool local = e->stamps && sbx_stamps_local(e->stamps);
+  if (run->nested && e->stamps) {
+    sbx_stamps_free(e->stamps);
+    e->stamps = NULL;
+  }
   struct sbx_view_request request = {run->policy->grants, e->grants, NULL, true};
   struct sbx_guard_run with = *run;
   with.ready = &e->ready;
-  bool made = e->grants && (e->stamps || run->nested) &&
-              sbx_view_build(&request, &e->ready.view, &err) == 0 &&
+  bool made = local && sbx_view_build(&request, &e->ready.view, &err) == 0 &&
               can_be_joined(&e->ready.view) && hold_files(&e->ready, run->nested) == 0;
   /* A zygote that is confined has its guests in its own. */
   if (made && !run->nested)
@@ -187,6 +218,8 @@ static struct entry *make(const struct sbx_guard_run *run, const struct sbx_ctl_
     changes++;
     return e;
   }
+  if (!local)
+    put_off(args);
   drop(e);
   return NULL;
 }
@@ -218,7 +251,7 @@ void sbx_zygote_make_ready(const struct sbx_guard_run *run, const struct sbx_ctl
   } else if (!seen_before(args)) {
     return;
   }
-  if (!e)
+  if (!e && !is_put_off(args))
     e = make(run, args);
   if (!e)
     return;

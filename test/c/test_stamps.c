@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* What counts as another file at the same path, and what does not. */
+#include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tap.h"
@@ -67,6 +72,52 @@ static int lead_elsewhere(void) {
   return unlink(file) || symlink(work, file);
 }
 
+/* A file system whose server never says a word, which whoever looks at it waits for. Returns its
+ * descriptor or -1: then `text` says why there can be none. */
+static int mount_silence(const char *at, char text[static 100]) {
+  char options[80];
+  int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+  snprintf(text, 100, "/dev/fuse: %s", strerror(errno));
+  if (fd < 0)
+    return -1;
+  snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=%u,group_id=%u", fd, geteuid(),
+           getegid());
+  if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+      mount("silence", at, "fuse", MS_NOSUID | MS_NODEV, options) < 0) {
+    snprintf(text, 100, "mount: %s", strerror(errno));
+    close(fd);
+    return -1;
+  }
+  return fd;
+}
+
+static void silence(void) {
+  char why[100];
+  int server = mount_silence(work, why);
+  if (server < 0) {
+    ok(!getenv("SBX_MUST_WORK") || geteuid() != 0, "a file system that answers can be had");
+    printf("# skip: one that does not answer cannot be mounted (%s)\n", why);
+    return;
+  }
+  alarm(60); /* or this test waits for it, too */
+  struct sbx_stamps *mute = sbx_stamps_take(common, own, work), *good;
+  ok(mute && !sbx_stamps_local(mute), "one that does not answer is not local");
+  ok(!sbx_stamps_hold(mute), "and holds nothing");
+  sbx_stamps_free(mute);
+  bool again = false;
+  for (int i = 0; i < 500 && !again; i++) {
+    good = sbx_stamps_take(NULL, NULL, dir);
+    again = good && sbx_stamps_local(good) && sbx_stamps_hold(good);
+    sbx_stamps_free(good);
+    usleep(10000);
+  }
+  ok(again, "the child that waited for it is gone, and others are looked at");
+  ok(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD, "no process is left");
+  close(server);
+  umount2(work, MNT_DETACH);
+  alarm(0);
+}
+
 int main(void) {
   if (!mkdtemp(dir))
     return 1;
@@ -90,7 +141,9 @@ int main(void) {
   ok(!hold_over(lead_elsewhere), "a link to another does not");
   struct sbx_stamps *stamps = sbx_stamps_take(NULL, NULL, work);
   ok(stamps && sbx_stamps_hold(stamps), "lists may be missing");
+  ok(stamps && sbx_stamps_local(stamps), "a temporary directory is this machine's own");
   sbx_stamps_free(stamps);
+  silence();
   unlink(other);
   unlink(file);
   rmdir(work);
