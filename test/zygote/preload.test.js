@@ -303,6 +303,18 @@ t.test('one that fails is the error of each run', async (t) => {
   }
 });
 
+t.test('one that starts more threads than a run may have', async (t) => {
+  const text = `import { Worker } from 'node:worker_threads';
+    for (let i = 0; i < 30; i++) new Worker('setInterval(() => {}, 1000)', { eval: true });
+    await new Promise((resolve) => setTimeout(resolve, 60_000));`;
+  const dir = project(t, { 'bad.mjs': text, 'handler.mjs': handler('return 1;') });
+  const run = runsIn(forking(t, { execution: { preload: ['./bad.mjs'], maxThreads: 24 } }), dir);
+  t.match(await run(), {
+    ok: false,
+    error: { code: 'THREAD_LIMIT', details: { maxThreads: 24, phase: 'preload' } },
+  });
+});
+
 t.test('a missing one', async (t) => {
   const dir = project(t, handler('return 1;'));
   for (const name of ['./none.mjs', 'no-such-package', '/nowhere/none.js', 'file:///nowhere']) {
