@@ -5,7 +5,7 @@ import { describe } from './errors.js';
 
 /** @typedef {import('./index.js').RunnerEvents} RunnerEvents */
 
-const NAMES = ['run', 'kill', 'restart', 'denied'];
+const NAMES = ['run', 'kill', 'restart', 'denied', 'pressure'];
 
 export class Events {
   #emitter = new EventEmitter();
@@ -19,6 +19,11 @@ export class Events {
     if (!NAMES.includes(name))
       throw new TypeError(`'${name}' is no event of a runner; these are: ${NAMES.join(', ')}.`);
     this.#emitter[what](name, listener);
+  }
+
+  /** @param {keyof RunnerEvents} name */
+  has(name) {
+    return this.#emitter.listenerCount(name) > 0;
   }
 
   /**

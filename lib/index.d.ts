@@ -539,11 +539,28 @@ export interface DeniedEvent extends RunnerEvent {
   port?: number;
 }
 
+/** What a host should know of: a guest that takes more than its share, or a limit of this process that is near. */
+export interface PressureEvent extends RunnerEvent {
+  /** Of a run or of all. */
+  requestId?: string;
+  /** `'paused'`: the run was not read from for a while, since what it says took more of this thread than its share.
+   * `'lines'`: lines of its log were dropped. Both when it is over. `'descriptors'`: four fifths of those that this
+   * process may have are open; looked for at the end of runs, once a second at most. */
+  reason: 'paused' | 'lines' | 'descriptors';
+  /** Of `'paused'`: milliseconds. */
+  pausedMs?: number;
+  /** Of `'lines'`: how many. Of `'descriptors'`: how many are open. */
+  count?: number;
+  /** Of `'descriptors'`. */
+  limit?: number;
+}
+
 export interface RunnerEvents {
   run: RunEvent;
   kill: KillEvent;
   restart: RestartEvent;
   denied: DeniedEvent;
+  pressure: PressureEvent;
 }
 
 /** Milliseconds, percentiles exact to one percent. All 0 while `count` is. */
@@ -565,6 +582,9 @@ export interface RunnerStats {
   kills: Partial<Record<KillReason, number>>;
   denied: number;
   restarts: number;
+  /** Runs that were not read from for a while, for how many milliseconds altogether, and lines of their logs that were
+   * dropped. */
+  pressure: { paused: number; pausedMs: number; lines: number };
   /** Runs that wait for a place. */
   queueDepth: number;
   /** Runs that have one. */

@@ -305,12 +305,15 @@ let owedAt = 0;
 /** One job's turns. */
 export class Turns {
   #from = steady();
+  /** Milliseconds that it has taken, up to the rest before. */
+  spentMs = 0;
 
   /** Lets the event loop go on when it is time to. @param {boolean} [now] */
   async rest(now = false) {
     const at = steady();
     const took = at - this.#from;
     if (took < TURN_MS && !now) return;
+    this.spentMs += took;
     owed = Math.max(0, owed - (at - owedAt) * SHARE) + took;
     owedAt = at;
     if (owed > AT_ONCE_MS) await setTimeout((owed - AT_ONCE_MS) / SHARE);
@@ -322,6 +325,7 @@ export class Turns {
   async read(bytes, parse) {
     const reader = new Reader(bytes, parse);
     while (!reader.step(TURN_MS)) await this.rest(true);
+    await this.rest();
     return reader.value;
   }
 }

@@ -9,6 +9,7 @@ import { InProcess } from './inprocess.js';
 import { Logs } from './logs.js';
 import { Queue } from './queue.js';
 import { checkRequest, keepInput } from './request.js';
+import { Watch } from './pressure.js';
 import { Stats, noteDenial } from './stats.js';
 import { startStream } from './stream.js';
 import { Subprocess } from './subprocess.js';
@@ -36,6 +37,7 @@ class Runner {
   #telemetry;
   #stats = new Stats();
   #events = new Events();
+  #watch = new Watch();
   /** @type {Promise<void> | undefined} */
   #disposal;
 
@@ -153,6 +155,7 @@ class Runner {
     const { request, guest, killed, denied = [] } = seen;
     const requestId = request && String(request.fields.requestId);
     const of = { ...(requestId !== undefined && { requestId }), time: endedAt };
+    if (this.#events.has('pressure')) this.#tellPressure(seen, of);
     for (const what of denied) this.#events.emit('denied', { ...of, ...what });
     if (killed)
       this.#events.emit('kill', { ...of, reason: killed, ...(guest?.pid && { pid: guest.pid }) });
@@ -164,6 +167,18 @@ class Runner {
       queuedAt: seen.queuedAt,
       metrics: result.metrics,
     });
+  }
+
+  /**
+   * @param {import('./stats.js').Seen} seen
+   * @param {{ requestId?: string, time: number }} of
+   */
+  #tellPressure({ pressure }, of) {
+    const { pausedMs = 0, lines = 0 } = pressure ?? {};
+    if (pausedMs > 0) this.#events.emit('pressure', { ...of, reason: 'paused', pausedMs });
+    if (lines > 0) this.#events.emit('pressure', { ...of, reason: 'lines', count: lines });
+    const near = this.#watch.descriptors();
+    if (near) this.#events.emit('pressure', { time: of.time, reason: 'descriptors', ...near });
   }
 
   /** @param {import('./index.js').RestartEvent} event */

@@ -35,6 +35,7 @@ class Flood extends Error {}
  * @property {import('./stream.js').Sink} sink
  * @property {(head: Uint8Array, body: Uint8Array) => number} send returns how many bytes of what was
  *   sent the guest's socket has not taken; -1 when nothing will
+ * @property {(ms: number) => void} [took] is told how long what came was read for, apart from take()
  * @property {(error: import('./errors.js').SandboxError) => void} fail ends the run at once
  */
 
@@ -285,7 +286,8 @@ export class Session {
     /** @type {unknown} */
     let args;
     try {
-      args = readArguments(this.#options.config.serialization, text, fn.validate);
+      const { config, took } = this.#options;
+      args = readArguments(config.serialization, text, fn.validate, took);
     } catch (error) {
       return this.#throw(call, error);
     }
@@ -576,8 +578,9 @@ export class Session {
     const payload = body.subarray(1);
     const { serialization } = this.#options.config;
     const isText = body[0] === FORM.TEXT;
-    if (this.reading || (isText && isLong(payload)))
-      return this.#pushLater(cost, () => (isText ? readInTurns(serialization, payload) : payload));
+    const { took } = this.#options;
+    const read = () => (isText ? readInTurns(serialization, payload, took) : payload);
+    if (this.reading || (isText && isLong(payload))) return this.#pushLater(cost, read);
     /** @type {unknown} */
     let chunk = payload;
     if (isText) {
@@ -721,9 +724,10 @@ const unreadableChunk = (error) => new Broken(`a CHUNK that cannot be read: ${de
  * @param {'json' | 'advanced'} serialization
  * @param {Buffer} bytes hostile
  * @param {((args: unknown[]) => unknown) | undefined} validate
+ * @param {Options['took']} took
  * @returns {unknown} the arguments, or a promise of them where they take long to read
  */
-function readArguments(serialization, bytes, validate) {
+function readArguments(serialization, bytes, validate, took) {
   const check = (/** @type {unknown} */ args) => {
     if (!isList(args)) throw new ArgumentError('The arguments are no list');
     return validate ? validate(args) : args;
@@ -731,7 +735,7 @@ function readArguments(serialization, bytes, validate) {
   const refuse = (/** @type {unknown} */ error) => {
     throw new ArgumentError(`The arguments cannot be read: ${describe(error)}`);
   };
-  if (isLong(bytes)) return readInTurns(serialization, bytes, true).catch(refuse).then(check);
+  if (isLong(bytes)) return readInTurns(serialization, bytes, took, true).catch(refuse).then(check);
   /** @type {unknown} */
   let args;
   try {
@@ -752,12 +756,19 @@ function parseArguments(text) {
 /**
  * @param {'json' | 'advanced'} serialization
  * @param {Buffer} bytes hostile
+ * @param {Options['took']} took
  * @param {boolean} [isArguments]
  * @returns {Promise<unknown>}
  */
-function readInTurns(serialization, bytes, isArguments = false) {
+function readInTurns(serialization, bytes, took, isArguments = false) {
   const parse = isArguments && serialization === 'json' ? parseArguments : undefined;
-  return inTurns(async (turns) => build(serialization, await turns.read(bytes, parse)));
+  return inTurns(async (turns) => {
+    try {
+      return build(serialization, await turns.read(bytes, parse));
+    } finally {
+      took?.(turns.spentMs);
+    }
+  });
 }
 
 /** @param {string} key @param {any} value */

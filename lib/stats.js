@@ -19,6 +19,8 @@ import { toNetwork } from './outcome.js';
  * @property {{ pid?: number, startedAt: number, endedAt: number, exitCode: number | null,
  *   signal: string | null, startup: 'spawn' | 'fork' }} [guest] a process of its own
  * @property {KillReason} [killed]
+ * @property {{ pausedMs: number, lines: number }} [pressure] for how long its guest was not read from, and how many
+ *   of its lines were dropped
  * @property {Omit<DeniedEvent, 'requestId' | 'time'>[]} [denied]
  */
 
@@ -65,6 +67,7 @@ export class Stats {
   #runs = 0;
   #denied = 0;
   #restarts = 0;
+  #pressure = { paused: 0, pausedMs: 0, lines: 0 };
   /** Calls that are not over, and whose request was taken. @type {Set<Seen>} */
   #open = new Set();
   /** @type {Map<string, number>} */
@@ -93,6 +96,12 @@ export class Stats {
     count(this.#outcomes, result.ok ? 'OK' : result.error.code);
     if (seen.killed) count(this.#kills, seen.killed);
     this.#denied += seen.denied?.length ?? 0;
+    if (seen.pressure) {
+      const { pausedMs, lines } = seen.pressure;
+      this.#pressure.paused += pausedMs > 0 ? 1 : 0;
+      this.#pressure.pausedMs += pausedMs;
+      this.#pressure.lines += lines;
+    }
     if (seen.admittedAt === undefined) return;
     this.#queue.add(seen.admittedAt - seen.queuedAt);
     this.#time.add(result.metrics.timeMs);
@@ -114,6 +123,7 @@ export class Stats {
       kills: Object.fromEntries(this.#kills),
       denied: this.#denied,
       restarts: this.#restarts,
+      pressure: { ...this.#pressure },
       queueDepth: waiting,
       running,
       guests: executor.guests,
@@ -165,6 +175,9 @@ export function noteOutcome(seen, outcome, run) {
       signal,
       startup: run.fork ? 'fork' : 'spawn',
     };
+  const { pausedMs = 0, logsDropped = 0, linesMissed = 0 } = outcome;
+  const lines = logsDropped + linesMissed;
+  if (pausedMs > 0 || lines > 0) seen.pressure = { pausedMs, lines };
   seen.killed = killReason(outcome, run.ending);
   if (network)
     seen.denied = toNetwork(network, run.names)

@@ -313,6 +313,7 @@ export class Subprocess {
           request: job.request,
           sink: job.sink ?? collector,
           send: (head, body) => addon.sendMessage(handle, { head, body }),
+          took: (ms) => addon.noteTime(handle, ms),
           fail: (error) => {
             run.ending ??= error;
             addon.endRun(handle, true);

@@ -78,7 +78,7 @@
       'defines': [ 'NAPI_VERSION=8' ],
       'sources': [
         'addon/addon.c', 'addon/args.c', 'addon/channel.c', 'addon/js.c',
-        'addon/live.c', 'addon/lookup.c', 'addon/message.c', 'addon/outbox.c', 'addon/outcome.c',
+        'addon/live.c', 'addon/lookup.c', 'addon/message.c', 'addon/outbox.c', 'addon/outcome.c', 'addon/pace.c',
         'addon/pieces.c', 'addon/request.c', 'addon/run.c', 'addon/runner.c',
         'addon/sampler.c', 'addon/stamps.c', 'addon/start.c', 'addon/stream.c',
  'addon/text.c',

@@ -101,6 +101,7 @@ NAPI_MODULE_INIT(/* env, exports */) {
       {"answerLookup", NULL, sbx_lookup_answer, NULL, NULL, NULL, napi_enumerable, NULL},
       {"makePair", NULL, make_pair, NULL, NULL, NULL, napi_enumerable, NULL},
       {"sendMessage", NULL, sbx_message_send, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"noteTime", NULL, sbx_pace_note, NULL, NULL, NULL, napi_enumerable, NULL},
       {"sendPiece", NULL, sbx_pieces_put, NULL, NULL, NULL, napi_enumerable, NULL},
       {"checkHost", NULL, check_host, NULL, NULL, NULL, napi_enumerable, NULL},
       {"stampFiles", NULL, sbx_stamp_files, NULL, NULL, NULL, napi_enumerable, NULL},

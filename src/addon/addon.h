@@ -34,6 +34,8 @@ struct sbx_env {
   bool exiting; /* the environment is going down: JavaScript must not be called any more */
   napi_async_cleanup_hook_handle hook;
   struct sbx_runner *runners; /* all that still hold a handle */
+  unsigned busy;              /* runs that go on */
+  unsigned paused;            /* of them, see pace.h */
   struct sbx_live live;       /* lines on their way to an onLogs, empty between callbacks */
   uint8_t scratch[SBX_SCRATCH];
 };

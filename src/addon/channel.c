@@ -153,6 +153,7 @@ void sbx_channel_remove(struct sbx_run *run) {
     run->next->prev = run->prev;
   run->prev = run->next = NULL;
   run->id = 0;
+  runner->env->busy -= !run->waiting;
   update_keepalive(runner);
 }
 
@@ -239,7 +240,7 @@ static bool handle_message(struct sbx_runner *runner, const struct sbx_ctl *msg)
     if (run) {
       run->outcome.kind = SBX_OUTCOME_EXIT;
       run->outcome.exit = msg->u.exit;
-      sbx_run_settle(run);
+      sbx_run_end_read(run);
     }
     return true;
   case SBX_CTL_GRANTED:

@@ -13,8 +13,8 @@
 struct sbx_env;
 
 /* When a batch has this much, reading goes on in the next turn of the event loop. */
-#define SBX_LIVE_LINES_ENOUGH 1024u
-#define SBX_LIVE_BYTES_ENOUGH ((size_t)256 << 10)
+#define SBX_LIVE_LINES_ENOUGH 256u
+#define SBX_LIVE_BYTES_ENOUGH ((size_t)64 << 10)
 
 /* A batch never holds more lines: one LOG frame may have a million newlines. What does not fit is
  * counted and told in a last line; the log ring still has it. */

@@ -331,6 +331,8 @@ napi_value sbx_outcome_build(struct sbx_env *env, void *arg) {
   sbx_obj_put(&obj, "marks", build_marks(napi, o));
   sbx_obj_put(&obj, "logs", build_logs(napi, o));
   sbx_obj_num(&obj, "logsDropped", o->logs ? (double)sbx_logring_dropped(o->logs) : 0);
+  sbx_obj_num(&obj, "linesMissed", (double)o->lines_missed);
+  sbx_obj_num(&obj, "pausedMs", (double)o->pace->paused_ns / 1e6);
   sbx_obj_num(&obj, "pid", o->pid);
   sbx_obj_num(&obj, "startedAt", (double)o->start_ns / 1e6);
   sbx_obj_put(&obj, "samples", build_samples(napi, o->sampler));

@@ -8,6 +8,7 @@
 #include "../core/frame.h"
 #include "../core/logring.h"
 #include "addon.h"
+#include "pace.h"
 #include "sampler.h"
 
 #define SBX_SPANS_MAX 1000u
@@ -39,6 +40,7 @@ struct sbx_outcome {
   size_t span_count, span_cap, span_bytes;
   uint64_t span_cost;
   uint64_t spans_dropped;
+  uint64_t lines_missed; /* not shown live */
   double marks[SBX_MARK_COUNT];
   struct sbx_logring *logs; /* NULL: nobody collects */
   bool log_rows;            /* JavaScript gets lines with their time and level */
@@ -46,6 +48,7 @@ struct sbx_outcome {
   struct sbx_net_report net;
   const struct sbx_lookups *lookups; /* of the same run */
   const struct sbx_sampler *sampler; /* of the same run */
+  const struct sbx_pace *pace;       /* of the same run */
 };
 
 /* A frame that the parser delivers; `data` now belongs to the outcome. Stops the parser (non-zero)

@@ -82,6 +82,7 @@ bool sbx_request_equip(napi_env napi, struct sbx_run *run, struct sbx_start *s) 
 static void begin(napi_env napi, struct sbx_run *run, struct sbx_start *s) {
   s->collect_logs = run->streams[SBX_RUN_STDOUT].open;
   run->waiting = false;
+  run->runner->env->busy++;
   if (!sbx_request_equip(napi, run, s) || !sbx_request_keep(napi, run, s)) {
     sbx_js_unref(run->runner->env, &run->on_done);
     sbx_channel_kill(run);

@@ -165,6 +165,7 @@ void sbx_run_expect(struct sbx_run *run) {
 }
 
 static void close_timers(struct sbx_run *run) {
+  sbx_pace_close(run);
   uv_close((uv_handle_t *)&run->backstop, on_backstop_closed);
   if (run->sampler.interval_ms > 0)
     sbx_sampler_close(&run->sampler, on_sampler_closed);
@@ -194,6 +195,7 @@ static struct sbx_run *new_run(struct sbx_runner *runner, const struct sbx_start
   for (int i = 0; i < SBX_CTL_MAX_FDS; i++)
     run->guest_fds[i] = -1;
   run->outcome.sampler = &run->sampler;
+  run->outcome.pace = &run->pace;
   run->message = make_message(s);
   if (!run->message) {
     free(run);
@@ -235,8 +237,10 @@ static napi_value launch(napi_env napi, struct sbx_runner *runner, struct sbx_st
   object = sbx_box_new(napi, &run_tag, run, drop_box, &run->box);
   if (!object || napi_create_reference(napi, s->runner_object, 1, &run->runner_object) != napi_ok)
     goto refused;
-  if (!run->waiting)
+  if (!run->waiting) {
+    runner->env->busy++;
     sbx_run_expect(run);
+  }
   sbx_channel_add(runner, run);
   return object;
 refused: /* Does nothing when the engine has an exception of its own pending. */
@@ -306,6 +310,17 @@ void sbx_run_started(struct sbx_run *run, const struct sbx_ctl_started *started)
   }
 }
 
+void sbx_run_end_read(struct sbx_run *run) {
+  uint64_t from = uv_hrtime();
+  run->ended = true;
+  uv_timer_stop(&run->backstop);
+  sbx_stream_watch(run);
+  if (!run->waiting && !sbx_stream_read_rest(run))
+    sbx_pace_later(run, from);
+  else
+    sbx_run_settle(run);
+}
+
 static void read_rest(struct sbx_run *run) {
   /* The data socket first: its last LOG frames are older than the end of the output. */
   sbx_stream_drain(&run->streams[SBX_RUN_DATA]);
@@ -324,7 +339,7 @@ void sbx_run_settle(struct sbx_run *run) {
     read_rest(run);
   if (run->outcome.logs) {
     sbx_logring_finish(run->outcome.logs, (double)sbx_now_real_ns() / 1e6);
-    sbx_live_flush(env, run->context, run->on_logs);
+    sbx_stream_flush_live(run);
   }
   sbx_box_detach(&run->box);
   sbx_js_call(env, run->context, run->on_done, sbx_outcome_build, &run->outcome);

@@ -14,6 +14,7 @@
 #include "message.h"
 #include "outbox.h"
 #include "outcome.h"
+#include "pace.h"
 #include "pieces.h"
 #include "start.h"
 
@@ -29,6 +30,7 @@ struct sbx_stream {
   enum sbx_stream_kind kind;
   int fd;    /* owned */
   bool open; /* `poll` is initialised and not closing */
+  bool last; /* nothing can come behind what is there to be read */
 };
 
 struct sbx_run {
@@ -60,6 +62,9 @@ struct sbx_run {
   struct sbx_messages messages;
   struct sbx_pieces pieces;
   struct sbx_outbox outbox;
+  struct sbx_pace pace;
+  bool ended;     /* the launcher has said how; what is left in its descriptors is being read */
+  size_t drained; /* bytes of that */
   uv_timer_t backstop; /* the launcher keeps the deadlines; this is for one that hangs */
 
   /* PROGRAM (for a spawned guest), REQUEST and INPUT on their way to the guest: what is left is
@@ -86,6 +91,10 @@ void sbx_run_expect(struct sbx_run *run);
 
 /* The guest runs. */
 void sbx_run_started(struct sbx_run *run, const struct sbx_ctl_started *started);
+
+/* The launcher has said that the run is over. Reads what is left, in turns of the event loop where
+ * it is much, and settles it. */
+void sbx_run_end_read(struct sbx_run *run);
 
 /* The run is over; outcome.kind and what belongs to it are set. Reads what is left in its
  * descriptors, calls onDone, releases everything. `run` may be freed afterwards. */

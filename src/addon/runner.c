@@ -67,7 +67,8 @@ void sbx_runner_lost(struct sbx_runner *runner) {
   runner->refs++; /* Settling may release the rest. */
   sbx_channel_close(runner);
   while (runner->runs) {
-    runner->runs->outcome.kind = SBX_OUTCOME_LOST;
+    if (!runner->runs->ended)
+      runner->runs->outcome.kind = SBX_OUTCOME_LOST;
     sbx_run_settle(runner->runs);
   }
   tell_closed(runner);

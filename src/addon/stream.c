@@ -16,8 +16,13 @@
 /* Bytes of the data socket per turn of the event loop. */
 #define DATA_TURN ((size_t)1 << 20)
 
-/* With live logs every line costs a call's worth of JavaScript: less per turn. */
-#define LIVE_READ ((size_t)8 << 10)
+/* With live logs every line costs a call's worth of JavaScript, and each byte may be one: less at a
+ * time, and per turn. */
+#define LIVE_READ ((size_t)2 << 10)
+#define LIVE_TURN ((size_t)8 << 10)
+
+/* For how long what a guest left behind is read in one turn. */
+#define REST_NS UINT64_C(8000000)
 
 /* What a dead guest can have left behind is bounded by socket and pipe buffers, a few hundred KiB
  * by default; root may raise them. */
@@ -91,10 +96,32 @@ bool sbx_stream_send(struct sbx_run *run) {
 
 static void on_poll(uv_poll_t *poll, int status, int events);
 
+static void watch(struct sbx_stream *stream, bool writes) {
+  struct sbx_run *run = stream->run;
+  bool reads = !run->waiting && !run->pace.paused && !run->ended;
+  int events = (reads ? UV_READABLE : 0) | (writes && !run->ended ? UV_WRITABLE : 0);
+  if (events)
+    uv_poll_start(&stream->poll, events, on_poll);
+  else
+    uv_poll_stop(&stream->poll);
+}
+
+static bool has_more(const struct sbx_run *run) {
+  return run->out_at < run->out_end || run->pieces.out.first || sbx_outbox_left(&run->outbox) > 0;
+}
+
+void sbx_stream_watch(struct sbx_run *run) {
+  for (int i = 0; i < SBX_RUN_STREAMS; i++) {
+    struct sbx_stream *stream = &run->streams[i];
+    if (stream->open)
+      watch(stream, i == SBX_RUN_DATA && has_more(run));
+  }
+}
+
 void sbx_stream_flush(struct sbx_run *run) {
   struct sbx_stream *stream = &run->streams[SBX_RUN_DATA];
   if (stream->open && sbx_stream_send(run))
-    uv_poll_start(&stream->poll, UV_READABLE | UV_WRITABLE, on_poll);
+    watch(stream, true);
 }
 
 /* An sbx_frame_cb. */
@@ -190,20 +217,67 @@ static size_t read_output(struct sbx_stream *stream) {
   return (size_t)n;
 }
 
-static void flush_live(struct sbx_run *run) {
-  sbx_live_flush(run->runner->env, run->context, run->on_logs);
+void sbx_stream_flush_live(struct sbx_run *run) {
+  struct sbx_env *env = run->runner->env;
+  run->outcome.lines_missed += env->live.missed;
+  sbx_live_flush(env, run->context, run->on_logs);
+}
+
+static size_t read_some(struct sbx_stream *stream) {
+  return stream->kind == SBX_RUN_DATA ? read_data(stream) : read_output(stream);
+}
+
+/* Whether JavaScript has to hear of what came before more is read. */
+static bool enough(struct sbx_run *run) {
+  return sbx_live_enough(&run->runner->env->live) || sbx_message_enough(&run->messages) ||
+         sbx_pieces_enough(&run->pieces);
+}
+
+static void tell(struct sbx_run *run) {
+  sbx_stream_flush_live(run);
+  sbx_pieces_tell(run);
+  sbx_message_tell(run);
 }
 
 static void read_turn(struct sbx_stream *stream) {
-  if (stream->kind != SBX_RUN_DATA) {
-    read_output(stream);
-    return;
-  }
-  size_t total = 0, n;
+  struct sbx_run *run = stream->run;
+  size_t most = DATA_TURN, total = 0, n;
+  if (stream->kind != SBX_RUN_DATA)
+    most = run->on_logs ? LIVE_TURN : 1;
   do
-    total += n = read_data(stream);
-  while (n > 0 && stream->open && total < DATA_TURN && !sbx_live_enough(&env_of(stream)->live) &&
-         !sbx_message_enough(&stream->run->messages) && !sbx_pieces_enough(&stream->run->pieces));
+    total += n = read_some(stream);
+  while (n > 0 && stream->open && total < most && !enough(run));
+  if (n == 0 && stream->last)
+    sbx_stream_close(stream);
+}
+
+/* Returns whether there is nothing left in it. */
+static bool read_rest_of(struct sbx_run *run, enum sbx_stream_kind kind, uint64_t until) {
+  struct sbx_stream *stream = &run->streams[kind];
+  while (stream->open && run->drained < DRAIN_MAX) {
+    size_t n = read_some(stream);
+    run->drained += n;
+    if (n == 0)
+      break;
+    if (enough(run))
+      tell(run);
+    if (uv_hrtime() >= until)
+      return false;
+  }
+  tell(run);
+  sbx_stream_close(stream);
+  return true;
+}
+
+bool sbx_stream_read_rest(struct sbx_run *run) {
+  uint64_t until = uv_hrtime() + REST_NS;
+  run->refs++; /* JavaScript is called. */
+  /* The data socket first: its last LOG frames are older than the end of the output. */
+  bool done = read_rest_of(run, SBX_RUN_DATA, until) && read_rest_of(run, SBX_RUN_STDOUT, until) &&
+              read_rest_of(run, SBX_RUN_STDERR, until);
+  tell(run);
+  sbx_run_unref(run);
+  return done;
 }
 
 void sbx_stream_drain(struct sbx_stream *stream) {
@@ -211,15 +285,11 @@ void sbx_stream_drain(struct sbx_stream *stream) {
     return;
   size_t total = 0, n = 1;
   while (n > 0 && stream->open && total < DRAIN_MAX) {
-    total += n = stream->kind == SBX_RUN_DATA ? read_data(stream) : read_output(stream);
-    if (sbx_live_enough(&env_of(stream)->live))
-      flush_live(stream->run);
-    if (sbx_pieces_enough(&stream->run->pieces))
-      sbx_pieces_tell(stream->run);
-    if (sbx_message_enough(&stream->run->messages))
-      sbx_message_tell(stream->run);
+    total += n = read_some(stream);
+    if (enough(stream->run))
+      tell(stream->run);
   }
-  flush_live(stream->run);
+  sbx_stream_flush_live(stream->run);
   sbx_stream_close(stream);
 }
 
@@ -233,22 +303,22 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
       uv_poll_stop(poll);
     return;
   }
+  uint64_t from = uv_hrtime();
   /* libuv has stopped the handle on EPOLLERR, which a stream socket has once the peer closed with
    * unread data in its queue: nothing can come behind what is readable now. */
-  if (status < 0) {
-    sbx_stream_drain(stream);
-    return;
-  }
+  if (status < 0)
+    stream->last = true;
   if (events & UV_WRITABLE && !sbx_stream_send(run))
-    uv_poll_start(poll, UV_READABLE, on_poll);
-  if (events & UV_READABLE)
+    watch(stream, false);
+  if (status < 0 || events & UV_READABLE)
     read_turn(stream);
+  if (status < 0 && stream->open)
+    watch(stream, false);
   run->refs++; /* JavaScript, called below, may release the rest. */
   sbx_lookup_tell(run);
-  flush_live(run);
-  sbx_pieces_tell(run);
-  sbx_message_tell(run);
+  tell(run);
   sbx_message_room(run);
+  sbx_pace_took(run, from);
   sbx_run_unref(run);
 }
 
@@ -280,5 +350,5 @@ void sbx_stream_listen(struct sbx_stream *stream) {
     return;
   bool writes = stream->kind == SBX_RUN_DATA && sbx_stream_send(stream->run);
   uv_ref((uv_handle_t *)&stream->poll);
-  uv_poll_start(&stream->poll, UV_READABLE | (writes ? UV_WRITABLE : 0), on_poll);
+  watch(stream, writes);
 }

@@ -18,6 +18,17 @@ void sbx_stream_listen(struct sbx_stream *stream);
 /* Stops watching, closes the descriptor. Harmless when it is closed. */
 void sbx_stream_close(struct sbx_stream *stream);
 
+/* Waits for what is to be read and written of a run: nothing is read while it is paused (pace.h),
+ * and nothing is waited for once it has ended. */
+void sbx_stream_watch(struct sbx_run *run);
+
+/* Reads on, for some milliseconds. Returns whether nothing is left; the descriptors are closed
+ * then. Calls JavaScript. */
+bool sbx_stream_read_rest(struct sbx_run *run);
+
+/* Hands the lines that came to onLogs. JavaScript may release the run: hold a reference. */
+void sbx_stream_flush_live(struct sbx_run *run);
+
 /* Reads what is left until the kernel has no more, then closes. Bounded: a descriptor that the
  * guest gave to a process outside of its tree may never run dry. */
 void sbx_stream_drain(struct sbx_stream *stream);
