@@ -10,6 +10,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { prepareBuild } from './build.js';
 import { RESERVED_CAPABILITIES } from './confinement.js';
 import { createSandboxRunner } from './index.js';
+import { clean } from './logs.js';
 import { ProgressBar } from './progress-bar.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -86,6 +87,39 @@ for (const stream of [process.stdout, process.stderr])
     process.exit();
   });
 
+/**
+ * What a guest said, harmless to a terminal: of what steers one, newlines and tabs are left.
+ *
+ * @param {string} text
+ */
+const printable = (text) => text.replace(/[^\n\t]+/g, clean);
+
+/** @param {string} text */
+const say = (text) => process.stderr.write(`${printable(text)}\n`);
+
+/** The same JSON, as it may be shown. @param {unknown} value */
+function printJson(value) {
+  process.stdout.write(`${printable(String(JSON.stringify(value, null, 2)))}\n`);
+}
+
+/** @param {import('./index.js').SandboxError} error */
+function sayError({ code, message, stack, details }) {
+  say(`${code}: ${message}`);
+  if (stack) say(stack);
+  const { causes, errors, lastLines } = /** @type {any} */ (details ?? {});
+  const list = (/** @type {unknown} */ value) => (Array.isArray(value) ? value : []);
+  for (const cause of list(causes)) say(`  [cause] ${textOf(cause)}`);
+  for (const inner of list(errors)) say(`  [error] ${textOf(inner)}`);
+  for (const line of list(lastLines)) say(`  > ${line}`);
+}
+
+/** @param {any} error within another: a guest's word */
+function textOf(error) {
+  const { name, message, stack } = error ?? {};
+  if (typeof stack === 'string' && stack !== '') return stack.replaceAll('\n', '\n  ');
+  return typeof message === 'string' ? `${name}: ${message}` : JSON.stringify(error);
+}
+
 /** @param {string} file @param {any} options */
 async function runHandler(file, options) {
   const interrupt = new AbortController();
@@ -104,22 +138,20 @@ async function runHandler(file, options) {
     signal: interrupt.signal,
     ...(debugLevel && { debugLevel }),
     onInspector: (url) => process.stderr.write(`Debugger listening on ${url}\n`),
-    onLog: (line) => (bar ? bar.print(line) : process.stderr.write(`${line}\n`)),
+    onLog: (line) => (bar ? bar.print(printable(line)) : say(line)),
     ...(bar && { onProgress: (fraction, message) => bar.update(fraction, message) }),
   });
   bar?.end();
   await runner.dispose();
   process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   if (options.json) {
-    process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+    printJson(result);
   } else if (result.ok) {
-    if (result.data !== undefined)
-      process.stdout.write(`${JSON.stringify(result.data, null, 2)}\n`);
+    if (result.data !== undefined) printJson(result.data);
   } else {
-    const { code, message, stack } = result.error;
-    process.stderr.write(`${code}: ${message}\n${stack ? `${stack}\n` : ''}`);
+    sayError(result.error);
   }
-  for (const written of result.debugFiles ?? []) process.stderr.write(`Wrote ${written}\n`);
+  for (const written of result.debugFiles ?? []) say(`Wrote ${written}`);
   finish(result.ok ? 0 : (STATUS[result.error.code] ?? 1));
 }
 
@@ -135,7 +167,8 @@ function createRunner(options) {
         cpuMs: options.cpu,
       },
       debug: options.inspect,
-      isolation: options.bestEffort ? 'best-effort' : 'strict',
+      // Not 'strict', which is the default: it would refuse KB_PLUGIN_DEV_MODE.
+      ...(options.bestEffort && { isolation: 'best-effort' }),
       permissions: {
         env: { allow: options.env },
         filesystem: { allow: options.allowFs, deny: options.denyFs, readOnly: options.readOnly },

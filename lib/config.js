@@ -199,10 +199,14 @@ export function parseConfig(config) {
     const { host, ...rest } = parsed.data;
     return Object.freeze({ ...freeze(rest), host });
   }
-  const issues = parsed.error.issues.flatMap(describe);
+  throw invalidConfig(parsed.error.issues.flatMap(describe));
+}
+
+/** @param {{ path: string, message: string }[]} issues */
+export function invalidConfig(issues) {
   const lines = issues.map(({ path, message }) => `  ${path || 'the configuration'} ${message}`);
   const error = new TypeError(`The sandbox configuration is not valid:\n${lines.join('\n')}`);
-  throw Object.assign(error, { code: 'VALIDATION_ERROR', issues });
+  return Object.assign(error, { code: 'VALIDATION_ERROR', issues });
 }
 
 /**

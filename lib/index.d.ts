@@ -60,7 +60,8 @@ export interface SandboxConfig {
   /** How inputs and results travel: `'json'` (default), or `'advanced'` for Map, Set, Date, BigInt,
    * typed arrays, Error, `undefined` and cycles as well. */
   serialization?: 'json' | 'advanced';
-  /** Forces in-process mode, as the environment variable `KB_PLUGIN_DEV_MODE=true` does. */
+  /** Forces in-process mode, as the environment variable `KB_PLUGIN_DEV_MODE=true` does, with a warning. The
+   * variable is an error beside an `isolation: 'strict'` that was given. */
   devMode?: boolean;
   /** Lets runs ask for a debugger (`ctx.debugLevel: 'inspect'`) under `isolation: 'strict'`: whoever
    * reaches its port runs code in the guest. Default false. */

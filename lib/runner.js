@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // createSandboxRunner: checks, waits for a place, runs, and ends it all.
-import { parseConfig } from './config.js';
+import { invalidConfig, parseConfig } from './config.js';
 import { describeIsolation } from './confinement.js';
 import { refuseDebug } from './debug.js';
 import { aborted, disposed, failed, failure } from './errors.js';
@@ -25,10 +25,45 @@ const asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose');
 
 /** @type {import('./index.js').createSandboxRunner} */
 export function createSandboxRunner(config = {}) {
-  return new Runner(parseConfig(config));
+  const parsed = parseConfig(config);
+  const forced = forcesInProcess(parsed, config);
+  return new Runner(parsed, forced || parsed.mode === 'inprocess');
+}
+
+let warned = false;
+
+/**
+ * Whether dev mode makes runs in-process that would be isolated. Told once, since the variable may come from
+ * anywhere (a Dockerfile, an .env file), and refused where the caller has asked for isolation by name.
+ *
+ * @param {Readonly<import('./config.js').Config>} parsed
+ * @param {any} given
+ */
+function forcesInProcess({ mode, devMode }, given) {
+  const variable = process.env.KB_PLUGIN_DEV_MODE === 'true';
+  if (mode === 'inprocess' || (!devMode && !variable)) return false;
+  const source = devMode ? 'devMode: true' : 'KB_PLUGIN_DEV_MODE=true';
+  if (!devMode && given.isolation === 'strict')
+    throw invalidConfig([
+      {
+        path: 'isolation',
+        message:
+          "is 'strict', and KB_PLUGIN_DEV_MODE=true in the environment would run handlers with no isolation: " +
+          'unset it, or leave isolation out',
+      },
+    ]);
+  if (!warned)
+    process.emitWarning(
+      `${source} runs handlers in this process, with nothing isolated. It is for development only.`,
+      { type: 'SandboxWarning', code: 'SBX_DEV_MODE' },
+    );
+  warned = true;
+  return true;
 }
 
 /** @typedef {{ handler: any, input: unknown, ctx: any, sink?: import('./stream.js').Sink }} Call */
+
+/** @typedef {ReturnType<typeof checkRequest>} Checked */
 
 class Runner {
   #config;
@@ -41,11 +76,9 @@ class Runner {
   /** @type {Promise<void> | undefined} */
   #disposal;
 
-  /** @param {Readonly<import('./config.js').Config>} config */
-  constructor(config) {
+  /** @param {Readonly<import('./config.js').Config>} config @param {boolean} inProcess */
+  constructor(config, inProcess) {
     const { concurrency, maxQueue, queueTimeoutMs } = config.execution;
-    const inProcess =
-      config.mode === 'inprocess' || config.devMode || process.env.KB_PLUGIN_DEV_MODE === 'true';
     this.#config = config;
     this.#queue = new Queue(concurrency, maxQueue, queueTimeoutMs);
     this.#executor = inProcess
@@ -84,32 +117,50 @@ class Runner {
   async #observe(call) {
     const clock = startClock();
     const queuedAt = clock();
+    let checked = this.#check(call);
     const loading = this.#telemetry.ready();
-    if (loading) await loading;
+    if (loading) {
+      const { serialization } = this.#config;
+      const problem = 'request' in checked && keepInput(checked.request, serialization);
+      if (problem) checked = { error: problem };
+      await loading;
+    }
     const observed = this.#telemetry.begin(queuedAt, call.ctx);
     /** @type {import('./stats.js').Seen} */
     const seen = { queuedAt, clock };
-    const result = await this.#run(call, seen, observed);
+    const result = await this.#run(checked, call.sink, seen, observed);
     this.#settle(result, seen, observed);
     return result;
   }
 
   /**
+   * Reads all of it: what the caller changes after run() has returned is not sent.
+   *
    * @param {Call} call
+   * @returns {Checked}
+   */
+  #check({ handler, input, ctx }) {
+    if (this.#disposal) return { error: disposed() };
+    const subprocess = this.#executor instanceof Subprocess;
+    return checkRequest(handler, input, ctx, this.#config.serialization, subprocess);
+  }
+
+  /**
+   * @param {Checked} checked
+   * @param {import('./stream.js').Sink | undefined} sink
    * @param {import('./stats.js').Seen} seen
    * @param {ReturnType<Telemetry['begin']>} observed
    * @returns {Promise<import('./index.js').ExecutionResult<any>>}
    */
-  async #run({ handler, input, ctx, sink }, seen, observed) {
+  async #run(checked, sink, seen, observed) {
     const { queuedAt, clock } = seen;
     const { collectMetrics, collectTraces } = this.#config.monitoring;
     const fail = (/** @type {import('./errors.js').SandboxError} */ error) =>
       failed(error, collectMetrics ? { queueMs: clock() - queuedAt } : undefined);
     if (this.#disposal) return fail(disposed());
+    if ('error' in checked) return fail(checked.error);
     const subprocess = this.#executor instanceof Subprocess;
     const { serialization } = this.#config;
-    const checked = checkRequest(handler, input, ctx, serialization, subprocess);
-    if ('error' in checked) return fail(checked.error);
     const { request } = checked;
     seen.request = request;
     this.#stats.hold(seen);

@@ -160,7 +160,12 @@ function joinViews(views) {
   };
 }
 
-/** @param {Request} request */
-function handlerKey({ root, file, export: name }) {
-  return `${root}\0${file}\0${name}`;
+/**
+ * Its file, wherever it is asked for from: a handler that is given by its path may have a working directory
+ * for each run.
+ *
+ * @param {Request} request
+ */
+function handlerKey({ root, file, found, export: name }) {
+  return `${found ?? `${root}\0${file}`}\0${name}`;
 }

@@ -51,6 +51,36 @@ t.test('run', async (t) => {
   t.match(inside, { status: 0, err: 'a log\n' });
 });
 
+t.test('nothing of a guest steers the terminal', async (t) => {
+  // Title, clipboard, C1's own CSI, right-to-left override, DEL.
+  const evil = String.raw`'\x1b]0;t\x07\x1b]52;c;aGk=\x07\x9b2J\u202e\u2066\x7f\u2028'`;
+  const dir = project(t, {
+    'throws.mjs': `const evil = ${evil};
+export const handle = () => { throw Object.assign(new AggregateError([new Error(evil)], evil, { cause: new Error(evil) }), { name: evil, code: evil }); };
+export const logs = (input, ctx) => { console.log(evil); console.error(evil); ctx.log.warn(evil, { evil }); ctx.progress(0.5, evil); return { [evil]: evil, text: 'tab\\tline\\nend' }; };
+export const dies = () => { console.error(evil); process.kill(process.pid, 'SIGKILL'); return new Promise(() => {}); };`,
+  });
+  // eslint-disable-next-line no-control-regex -- what is looked for
+  const steers = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/;
+  for (const name of ['handle', 'logs', 'dies']) {
+    for (const more of [[], ['--json'], ['--in-process']]) {
+      if (name === 'dies' && more[0] === '--in-process') continue;
+      const { out, err } = await kb(['run', 'throws.mjs', '--export', name, ...more], { cwd: dir });
+      const title = `${name} ${more}`;
+      t.notMatch(out, steers, `${title}: standard output`);
+      t.notMatch(err, steers, `${title}: standard error`);
+      t.ok(out.includes('\\u001b]52;c;') || err.includes('\\u001b]52;c;'), `${title}: it is shown`);
+      if (name === 'logs' && more[0] !== '--json') {
+        const data = JSON.parse(out);
+        t.equal(Object.keys(data)[0].slice(0, 4), '\u001b]0;', `${title}: the JSON is as it was`);
+        t.equal(data.text, 'tab\tline\nend');
+      }
+      if (name === 'handle' && more[0] !== '--json')
+        t.match(err, /\[cause\] [^]*\[error\] /, `${title}: what is within the error`);
+    }
+  }
+});
+
 t.test('the exit status tells', async (t) => {
   const dir = project(t, {
     'throws.mjs': handler(`throw new Error('no');`),

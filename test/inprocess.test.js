@@ -1,4 +1,5 @@
 // In-process mode: the same results without a process.
+import { execFileSync } from 'node:child_process';
 import t from 'tap';
 import { handler, run, sandbox, until } from './run/helper.js';
 
@@ -138,6 +139,42 @@ t.test('devMode and KB_PLUGIN_DEV_MODE', async (t) => {
   t.equal((await run(t, where, { config: {} })).data, process.pid);
   process.env.KB_PLUGIN_DEV_MODE = 'false';
   t.not((await run(t, where, { config: {} })).data, process.pid);
+});
+
+t.test('isolation is not turned off without a word', async (t) => {
+  const source = `
+    import { createSandboxRunner } from ${JSON.stringify(new URL('../lib/index.js', import.meta.url))};
+    const said = [];
+    process.on('warning', ({ name, code, message }) => said.push([name, code, message.split(' ')[0]]));
+    const made = [];
+    for (const config of JSON.parse(process.argv[1])) {
+      try { made.push(createSandboxRunner(config).isolation().mode); }
+      catch ({ name, code, issues: [{ path }] }) { made.push([name, code, path].join()); }
+    }
+    setImmediate(() => console.log(JSON.stringify({ made, said })));`;
+  const play = (/** @type {object[]} */ configs, /** @type {Record<string, string>} */ env) => {
+    const args = ['--input-type=module', '-e', source, JSON.stringify(configs)];
+    return JSON.parse(
+      execFileSync(process.execPath, args, { env: { ...process.env, ...env }, encoding: 'utf8' }),
+    );
+  };
+  const dev = { KB_PLUGIN_DEV_MODE: 'true' };
+  const strict = { isolation: 'strict' };
+  t.same(play([{}, {}, { isolation: 'best-effort' }], dev), {
+    made: ['inprocess', 'inprocess', 'inprocess'],
+    said: [['SandboxWarning', 'SBX_DEV_MODE', 'KB_PLUGIN_DEV_MODE=true']],
+  });
+  t.same(play([strict], dev), { made: ['TypeError,VALIDATION_ERROR,isolation'], said: [] });
+  t.same(play([{ ...strict, devMode: true }], dev), {
+    made: ['inprocess'],
+    said: [['SandboxWarning', 'SBX_DEV_MODE', 'devMode:']],
+  });
+  t.same(
+    play([{ ...strict, mode: 'inprocess' }], dev),
+    { made: ['inprocess'], said: [] },
+    'the caller has said so',
+  );
+  t.same(play([{}, strict], {}), { made: ['subprocess', 'subprocess'], said: [] }, 'the control');
 });
 
 t.test('isolation() says that there is none', async (t) => {

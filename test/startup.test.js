@@ -1,6 +1,7 @@
 // Which start-up is chosen, and what is said of it.
 import t from 'tap';
 import { CpuHistory } from '../lib/learning.js';
+import { Startups } from '../lib/startups.js';
 import { canFork, chooseStartup, explainStartup, noteForks, trialFailure } from '../lib/startup.js';
 import { parseConfig } from '../lib/config.js';
 
@@ -82,4 +83,31 @@ t.test('long handlers', async (t) => {
   for (let i = 0; i < 3000; i++) history.note(`${i}`, 1);
   t.equal(history.size, 1000, 'it is bounded');
   t.notOk(history.isLong('long'), 'and forgets what has not run for long');
+});
+
+t.test('a handler is known by its file, wherever it is run', async (t) => {
+  const startups = new Startups([], []);
+  const request = (/** @type {string} */ workdir, more = {}) =>
+    /** @type {any} */ ({
+      file: '/srv/handler.mjs',
+      found: '/srv/handler.mjs',
+      export: 'handle',
+      root: workdir,
+      workdir,
+      ...more,
+    });
+  const learn = (/** @type {any} */ one) =>
+    startups.learn(
+      one,
+      /** @type {any} */ ({}),
+      { usage: { userUs: 2e6, systemUs: 0 } },
+      { ok: true },
+      '',
+    );
+  const isLong = (/** @type {any} */ one) =>
+    startups.plan(one, { grants: [] }, 'auto', true, '').long;
+  learn(request('/runs/1'));
+  t.equal(isLong(request('/runs/2')), true);
+  t.equal(isLong(request('/runs/2', { export: 'other' })), false);
+  t.equal(isLong(request('/runs/1', { found: '/srv/other.mjs' })), false);
 });
