@@ -86,7 +86,7 @@ t.test('long handlers', async (t) => {
 });
 
 t.test('a handler is known by its file, wherever it is run', async (t) => {
-  const startups = new Startups([], []);
+  const startups = new Startups([], { grants: [], writable: [] });
   const request = (/** @type {string} */ workdir, more = {}) =>
     /** @type {any} */ ({
       file: '/srv/handler.mjs',
