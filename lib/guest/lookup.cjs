@@ -67,11 +67,14 @@ const asking = new Map();
 /** @type {{ question: Question, take: Take }[]} */
 const waiting = [];
 let lastId = 0;
+/** The host will say nothing more. */
+let lost = false;
 /** Of the main thread. @type {typeof import('./inbox.cjs') | undefined} */
 let inbox;
 
 /** @param {Question} question @param {Take} take */
 function askHost(question, take) {
+  if (lost) return take(STATUS.ERROR, `EAI_AGAIN ${TRY_AGAIN}`);
   if (asking.size >= MAX_ASKING) {
     waiting.push({ question, take });
     return;
@@ -100,8 +103,11 @@ function takeAnswer(answer) {
 
 /** No answer will come any more. */
 function takeLoss() {
-  for (const take of [...asking.values()]) take(STATUS.ERROR, `EAI_AGAIN ${TRY_AGAIN}`);
+  lost = true;
+  const all = [...asking.values(), ...waiting.splice(0).map(({ take }) => take)];
+  for (let held = asking.size; held > 0; held--) inbox?.release();
   asking.clear();
+  for (const take of all) take(STATUS.ERROR, `EAI_AGAIN ${TRY_AGAIN}`);
 }
 
 // --- workers -------------------------------------------------------------------------------------

@@ -48,6 +48,27 @@ static uint8_t *put_list(uint8_t *at, char *const *list) {
   return at;
 }
 
+static int check_counts(const struct sbx_policy *policy, struct sbx_err *err) {
+  const struct {
+    const char *what;
+    char *const *list;
+  } lists[] = {{"arguments", policy->argv},
+               {"environment variables", policy->env},
+               {"paths that are granted", policy->grants},
+               {"paths that are denied", policy->deny},
+               {"arguments of the zygote", policy->zygote_argv},
+               {"patterns of permissions.network.allow", policy->net_allow},
+               {"patterns of permissions.network.deny", policy->net_deny}};
+  for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+    uint32_t n = count(lists[i].list);
+    if (n > SBX_POLICY_MAX_STRINGS)
+      return sbx_err_set(err, SBX_STAGE_POLICY, E2BIG,
+                         "the policy has %u %s, at most %u are allowed; name fewer", n,
+                         lists[i].what, SBX_POLICY_MAX_STRINGS);
+  }
+  return 0;
+}
+
 int sbx_policy_encode(const struct sbx_policy *policy, uint8_t **out, size_t *out_len,
                       struct sbx_err *err) {
   if (!policy->exec_path)
@@ -82,14 +103,14 @@ int sbx_policy_encode(const struct sbx_policy *policy, uint8_t **out, size_t *ou
              list_room(policy->env) + list_room(policy->grants) + list_room(policy->deny) +
              list_room(policy->zygote_argv) + list_room(policy->net_allow) +
              list_room(policy->net_deny);
-  if (n > SBX_POLICY_MAX_BYTES || head.argc > SBX_POLICY_MAX_STRINGS ||
-      head.envc > SBX_POLICY_MAX_STRINGS || head.grantc > SBX_POLICY_MAX_STRINGS ||
-      head.denyc > SBX_POLICY_MAX_STRINGS || head.zygotec > SBX_POLICY_MAX_STRINGS ||
-      head.net_allowc > SBX_POLICY_MAX_STRINGS || head.net_denyc > SBX_POLICY_MAX_STRINGS)
+  if (n > SBX_POLICY_MAX_BYTES)
     return sbx_err_set(err, SBX_STAGE_POLICY, E2BIG,
                        "the policy takes %zu bytes, at most %u are allowed; allow fewer or shorter "
                        "environment variables and paths",
                        n, SBX_POLICY_MAX_BYTES);
+  int rc = check_counts(policy, err);
+  if (rc < 0)
+    return rc;
   uint8_t *bytes = malloc(n);
   if (!bytes)
     return sbx_err_set(err, SBX_STAGE_POLICY, ENOMEM, "no memory for the policy");

@@ -291,6 +291,7 @@ static void string_limits(void) {
     many[i] = "A=";
   p.env = many;
   ok(sbx_policy_encode(&p, &out, &n, &err) == -E2BIG && !out, "too many strings are refused");
+  ok(strstr(err.text, "65537 environment variables, at most 65536"), "and named");
   many[SBX_POLICY_MAX_STRINGS] = NULL;
   round_trip("as many strings as allowed are accepted", &p);
   uint8_t *bytes = encoded(&p, &n), *more = malloc(n + 7);

@@ -24,6 +24,7 @@ function frame(type, payload) {
 function read(name, payload) {
   if (name === 'mark') return { phase: payload[0], time: payload.readDoubleLE(1) };
   if (name === 'log') return { level: payload[0], text: payload.subarray(1).toString() };
+  if (name.startsWith('unknown')) return payload;
   return name === 'result' ? payload.toString() : JSON.parse(payload.toString());
 }
 
