@@ -21,6 +21,11 @@ const { TYPE, PHASE, byteLength, mark, markNext, parse, readAhead, receive } = f
 const { receiveInput, restartClock, sendFrame, sendPiece, sendText } = frames;
 const { describe, encodeFailure, failure, isOutOfMemory, isStream, messageOf, read } = errors;
 const listenerCount = process.listenerCount.bind(process);
+const emit = process.emit.bind(process);
+const { nextTick } = process;
+const NativePromise = Promise;
+/** What this package itself listens to the end with. */
+let ownExits = 0;
 /** @type {(code: number) => void} */
 let leave;
 
@@ -36,8 +41,9 @@ let debugging;
 /**
  * Sends the one outcome and ends the process, whatever the handler left running.
  * @param {() => void} tell
+ * @param {number} [code] of the exit that listeners are told of
  */
-function finish(tell) {
+function finish(tell, code = 0) {
   if (over) return;
   over = true;
   try {
@@ -47,10 +53,24 @@ function finish(tell) {
     // With the socket gone nobody is there to tell; without memory a short frame may still fit.
     if (isOutOfMemory(error)) sendText(TYPE.ERROR, encodeFailure(describe(error, phase)));
   } finally {
+    emitExit(code);
     debugging?.onEnd();
     leave(0);
   }
 }
+
+/** Libraries write what they have kept back when the process ends. @param {number} code */
+function emitExit(code) {
+  if (listenerCount('exit') === ownExits) return;
+  try {
+    emit('exit', code);
+  } catch {
+    // The outcome is known by now.
+  }
+}
+
+/** What is due in process.nextTick is done first, as at the end of any turn. */
+const ticked = () => new NativePromise((resolve) => nextTick(resolve));
 
 /** @param {unknown} error that was thrown @param {string} [origin] */
 function fail(error, origin) {
@@ -59,7 +79,7 @@ function fail(error, origin) {
     debugging?.onFailure(error);
     if (phase === 'execute') markNext(PHASE.EXECUTE);
     sendText(TYPE.ERROR, encodeFailure(what));
-  });
+  }, 1);
 }
 
 /**
@@ -227,6 +247,7 @@ function prepare() {
   process.on('uncaughtException', (error, origin) => {
     if (listenerCount('uncaughtException') === 1) fail(error, origin);
   });
+  ownExits = listenerCount('exit');
 }
 
 /**
@@ -272,9 +293,11 @@ async function run(exit, isFork = false) {
     phase = 'execute';
     let result = await handler(input, ctx);
     if (isStream(result)) result = await connect().pump(result);
+    await ticked();
     const how = { limit: request.maxResultBytes, inPieces: request.inPieces === true };
     succeed(result, how, codec?.encode);
   } catch (error) {
+    await ticked();
     fail(error);
   }
 }

@@ -14,6 +14,8 @@ const MAX_SPAN_NAME = 1024;
 // The guest's clock starts later than that of its supervisor, by a fork, the guards, an exec and the
 // start of Node.js.
 const CLOCK_SLACK_MS = 200;
+const MAX_TIMER_MS = 2 ** 31 - 1;
+const { setInterval, clearInterval } = globalThis;
 
 /**
  * @param {any} request the REQUEST frame
@@ -57,9 +59,16 @@ function define(target, key, value) {
  */
 function createSignal(timeoutMs) {
   const controller = new AbortController();
-  // Node's signal watchers never keep the event loop alive.
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  let waiting;
+  // Node's signal watchers never keep the event loop alive: who has asked for the signal may wait for
+  // nothing else, and is told of its deadline all the same.
+  process.on('beforeExit', () => {
+    if (!controller.signal.aborted) waiting ??= setInterval(() => {}, MAX_TIMER_MS);
+  });
   process.once('SIGTERM', () => {
     const late = age() * 1000 >= timeoutMs - min(CLOCK_SLACK_MS, timeoutMs / 2);
+    clearInterval(waiting);
     controller.abort(
       late
         ? new DOMException(`The run took longer than ${timeoutMs} ms.`, 'TimeoutError')
