@@ -151,6 +151,8 @@ t.test('what the launcher’s end takes along settles, also when there is anothe
   const dir = project(t, {
     'talks.mjs': handler(`
       const fs = await import('node:fs');
+      fs.writeFileSync(ctx.outdir + '/there', '');
+      while (!fs.existsSync(ctx.outdir + '/go-on')) await new Promise((resolve) => setTimeout(resolve, 5));
       for (let i = 0; i < 3; i++) ctx.log.info('line\\n'.repeat(12_000));
       fs.writeFileSync(ctx.outdir + '/talked', '');
       await new Promise((resolve) => setTimeout(resolve, 60_000));`),
@@ -173,13 +175,14 @@ t.test('what the launcher’s end takes along settles, also when there is anothe
     // A run from inside of the callback finds that launcher gone, and starts another.
     if (lines++ % 5000 === 0) more.push(go('quick.mjs'));
   });
-  await new Promise((resolve) => setImmediate(resolve)); // It is on its way.
+  await until(() => fs.existsSync(path.join(dir, 'there')), 'its guest');
   // Blocked, so that nothing is read before the launcher is gone.
   const block = (/** @type {() => boolean} */ until_) => {
     for (let i = 0; i < 1000 && !until_(); i++)
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
     t.ok(until_());
   };
+  fs.writeFileSync(path.join(dir, 'go-on'), '');
   block(() => fs.existsSync(path.join(dir, 'talked')));
   process.kill(Number(launcher), 'SIGKILL');
   block(() => !isAlive(Number(launcher)));
