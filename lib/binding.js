@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { foreignHost } from './runtime.js';
 
 /**
  * @typedef {object} Binding
@@ -38,6 +39,11 @@ function load() {
       problem:
         `Subprocess mode needs Linux; this is ${process.platform}. ` +
         "Use mode 'inprocess' (no isolation) for development here.",
+    };
+  const foreign = foreignHost();
+  if (foreign)
+    return {
+      problem: `Subprocess mode needs Node.js; this is ${foreign}, whose host cannot load the addon.`,
     };
   if (!fs.existsSync('/proc/self/stat'))
     return {

@@ -103,6 +103,14 @@ const schema = z
       serialization: oneOf('json', 'advanced').default('json'),
       devMode: flag().default(false),
       debug: flag().default(false),
+      runtime: z
+        .strictObject({
+          path: z
+            .string('must be a path')
+            .regex(/^\/[^\0]*$/, 'must be the absolute path of a Node.js')
+            .optional(),
+        })
+        .prefault({}),
       execution: z
         .strictObject({
           timeoutMs: whole(1, MAX_TIMER_MS, 'milliseconds').default(30_000),
@@ -237,6 +245,7 @@ function suggest(path, key) {
     ...Object.keys(level ?? {}),
     ...(path[0] === 'execution' ? optional : []),
     ...(path[0] === 'monitoring' ? ['logger'] : []),
+    ...(path[0] === 'runtime' ? ['path'] : []),
   ];
   const meant = known.find((name) => name.toLowerCase() === key.toLowerCase());
   return meant ? `; did you mean '${meant}'?` : `; known here: ${known.join(', ')}`;

@@ -4,6 +4,7 @@
 // the configuration is held by something.
 import { loadBinding } from './binding.js';
 import { probeGuards } from './probe.js';
+import { runtimeProblem } from './runtime.js';
 import { chooseStartup, explainStartup } from './startup.js';
 
 /** @typedef {import('./index.js').IsolationLayer} IsolationLayer */
@@ -257,9 +258,10 @@ function layer(name, status, detail, mend) {
  * @returns {import('./index.js').IsolationReport}
  */
 export function describeIsolation(config, subprocess, trouble) {
-  const { binding, problem } = loadBinding();
+  const { binding, problem: absent } = loadBinding();
+  const problem = absent ?? runtimeProblem(config.runtime);
   const { isolation } = config;
-  if (subprocess && binding) {
+  if (subprocess && binding && !problem) {
     const plan = planConfinement(config, binding.launcher);
     const { layers, broken } = plan;
     const startup = explainStartup(plan, binding.zygote, trouble);

@@ -53,6 +53,14 @@ export interface SandboxConfig {
    * learns). Handlers that may start processes (`'process:spawn'`) are
    * spawned. */
   startup?: 'auto' | 'spawn' | 'fork';
+  runtime?: {
+    /**
+     * The absolute path of the Node.js (20 or later) that guests run in. Default: the host's own. A host
+     * that has Node.js inside (a single executable application, a packaged one, Electron) has to name one:
+     * without it, each run is `UNSUPPORTED_PLATFORM`, as it is when the file cannot be executed.
+     */
+    path?: string;
+  };
   /** `'strict'` (default): a run whose configuration promises what no guard of this machine can hold
    * fails as `ISOLATION_UNAVAILABLE`. `'best-effort'`: it runs with what the kernel has, and
    * `isolation()` says what that is. */

@@ -17,13 +17,17 @@ const CODE_RANGE_DATA_MB = codeRangeMb();
 /** A worker thread that has done nothing yet holds about this much. */
 const MB_OF_A_WORKER = 16;
 
-/** @param {number} memoryMb */
-export function memoryLimits(memoryMb) {
+/** What that is at most, of a Node.js that is not this process's. */
+const MAX_CODE_RANGE_MB = 512;
+
+/** @param {number} memoryMb @param {boolean} [other] the guest's Node.js is not the host's */
+export function memoryLimits(memoryMb, other = false) {
+  const rangeMb = other ? MAX_CODE_RANGE_MB : CODE_RANGE_DATA_MB;
   const used = memoryMb + RUNTIME_DATA_MB;
   const workers = Math.ceil(memoryMb / MB_OF_A_WORKER);
   return {
     memoryBytes: used * MIB,
-    dataBytes: (used + CODE_RANGE_DATA_MB * (1 + workers)) * MIB,
+    dataBytes: (used + rangeMb * (1 + workers)) * MIB,
   };
 }
 

@@ -42,11 +42,12 @@ export const NOTHING = {
 /**
  * The command line of a zygote.
  *
+ * @param {string} execPath of Node.js
  * @param {string} zygote the path of its module
  * @param {string[]} flags of Node.js
  */
-export function zygoteArgv(zygote, flags) {
-  return [process.execPath, ...ZYGOTE_FLAGS, ...flags, program, zygote];
+export function zygoteArgv(execPath, zygote, flags) {
+  return [execPath, ...ZYGOTE_FLAGS, ...flags, program, zygote];
 }
 
 /**

@@ -25,6 +25,7 @@ import {
 } from './outcome.js';
 import { askGuards } from './probe.js';
 import { keepInput, notSerializable } from './request.js';
+import { runtimeProblem } from './runtime.js';
 import { Session } from './session.js';
 import { Shown } from './shown.js';
 import { Spares } from './spares.js';
@@ -136,6 +137,8 @@ export class Subprocess {
     const begunAt = clock();
     const { binding, problem } = loadBinding();
     if (!binding) return failed(failure('UNSUPPORTED_PLATFORM', String(problem)));
+    const unfit = runtimeProblem(this.#config.runtime);
+    if (unfit) return failed(failure('UNSUPPORTED_PLATFORM', unfit));
     const absent = findHandler(job.request);
     if (absent) return failed(absent);
     const looked = this.#lookAhead(binding, job.request);

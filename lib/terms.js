@@ -10,6 +10,7 @@ import guestRequest from './guest/request.cjs';
 import { hostFunctions } from './host.js';
 import { memoryLimits } from './memory.js';
 import { mainFile, programFor } from './program.js';
+import { executableOf } from './runtime.js';
 import { SPARES_AUTO, zygoteArgv } from './startup.js';
 import { MAX_TIMER_MS } from './timers.js';
 import { configGrants, runtimeFlags, runtimeGrants } from './view.js';
@@ -113,15 +114,16 @@ export class Terms {
     const flags = this.#flags();
     const start = this.lookups ? [...flags, '--require', preload] : flags;
     const preloads = names.length > 0;
+    const execPath = executableOf(this.#config.runtime);
     return {
       use: tested.has(this.shape) ? use & ~USE.selfTest : use,
       permit,
       grants: this.#grants(permit),
       deny: this.files.deny,
       tmpBytes: this.files.ownTmp ? Math.floor(tmpSizeMb * MIB) : 0,
-      execPath: process.execPath,
-      argv: [process.execPath, ...start, mainFile],
-      zygoteArgv: this.startup === 'spawn' ? [] : zygoteArgv(zygote, start),
+      execPath,
+      argv: [execPath, ...start, mainFile],
+      zygoteArgv: this.startup === 'spawn' ? [] : zygoteArgv(execPath, zygote, start),
       maxForks,
       spares: spares === 'auto' ? SPARES_AUTO : spares,
       preloadMs: preloads ? preloadTimeoutMs : 0,
@@ -134,7 +136,10 @@ export class Terms {
       timeoutMs: this.#plan?.level === 'inspect' ? MAX_TIMER_MS : timeoutMs,
       graceMs,
       cpuMs: cpuMs ?? 0,
-      ...memoryLimits(memoryMb + (this.#plan?.extraMb ?? 0)),
+      ...memoryLimits(
+        memoryMb + (this.#plan?.extraMb ?? 0),
+        this.#config.runtime.path !== undefined,
+      ),
       maxFiles: maxOpenFiles,
       maxFileBytes: Math.floor((maxFileSizeMb ?? 0) * MIB),
     };
@@ -144,7 +149,10 @@ export class Terms {
   #grants(permit) {
     const names = (permit & PERMIT.net) !== 0 ? 'asked' : this.lookups ? 'answered' : 'none';
     const advanced = this.#config.serialization === 'advanced';
-    return [...runtimeGrants({ names, advanced }), ...this.files.grants];
+    return [
+      ...runtimeGrants({ names, advanced, execPath: executableOf(this.#config.runtime) }),
+      ...this.files.grants,
+    ];
   }
 
   /**

@@ -80,21 +80,25 @@ const runtime = new Map();
 /**
  * What Node.js needs before a line of the handler runs, and what its own modules read later.
  *
- * @param {{ names?: 'none' | 'asked' | 'answered', advanced?: boolean }} [options] `names` of hosts:
+ * @param {{ names?: 'none' | 'asked' | 'answered', advanced?: boolean, execPath?: string }} [options] `names` of hosts:
  *   'asked' of the host's name servers by the guest itself, or 'answered' by the run's stub resolver;
  *   `advanced`: it needs the codec of that serialization
  * @returns {readonly string[]} the same list every time
  */
-export function runtimeGrants({ names = 'none', advanced = false } = {}) {
-  const key = `${names} ${advanced}`;
+export function runtimeGrants({
+  names = 'none',
+  advanced = false,
+  execPath = process.execPath,
+} = {}) {
+  const key = `${names} ${advanced} ${execPath}`;
   const known = runtime.get(key);
   if (known) return known;
-  const { interpreter, libraries } = findLibraries(process.execPath, [
+  const { interpreter, libraries } = findLibraries(execPath, [
     ...ADDON_LIBRARIES,
     ...(names === 'none' ? [] : NAME_LIBRARIES),
   ]);
   const grants = Object.freeze([
-    `x${process.execPath}`,
+    `x${execPath}`,
     // The kernel opens the loader itself, to execute it; a library is only mapped.
     ...(interpreter === undefined ? [] : [`x${interpreter}`]),
     ...libraries.map((file) => `r${file}`),

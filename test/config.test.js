@@ -11,6 +11,7 @@ t.test('what is assumed where nothing is said', async (t) => {
     serialization: 'json',
     devMode: false,
     debug: false,
+    runtime: {},
     execution: {
       timeoutMs: 30_000,
       graceMs: 5_000,

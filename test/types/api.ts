@@ -116,6 +116,7 @@ const config: Required<SandboxConfig> = {
   serialization: 'advanced',
   devMode: false,
   debug: true,
+  runtime: { path: '/usr/bin/node' },
   execution,
   permissions,
   monitoring,
