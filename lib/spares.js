@@ -13,6 +13,10 @@ const IDLE_MS = 5000;
 const MIN_FREE_BYTES = 512 * 2 ** 20;
 /** Characters of an input that is kept until its run is over, since the spare may turn out to be dead. */
 const MAX_INPUT = 2 ** 20;
+/** Kinds of runs that are remembered until a second one comes. */
+const MAX_SEEN = 64;
+/** A pool that no run has used for so long gives up its place when another wants one. */
+const STALE_MS = 1000;
 /** Of a file's mode. */
 const TYPE = BigInt(fs.constants.S_IFMT);
 
@@ -32,6 +36,7 @@ const TYPE = BigInt(fs.constants.S_IFMT);
  * @property {boolean} collectLogs
  * @property {string[]} paths
  * @property {Spare[]} spares the oldest first: it has had the most time
+ * @property {number} usedAt epoch ms
  * @property {number} target as many runs as came at a time
  * @property {NodeJS.Timeout} idle
  */
@@ -43,6 +48,8 @@ export class Spares {
   #running;
   /** @type {Map<string, Pool>} */
   #pools = new Map();
+  /** Kinds of runs of which there was one. @type {Set<string>} */
+  #seen = new Set();
   #closed = false;
 
   /**
@@ -80,6 +87,7 @@ export class Spares {
     if (!begun) take(this.#launchers.launch(binding, options));
     if (!pool) return;
     if (!begun && pool.target < this.#most()) pool.target++;
+    if (!begun) this.#makeRoom(pool);
     pool.idle.refresh();
   }
 
@@ -130,7 +138,15 @@ export class Spares {
     if (this.#closed || apart || large || this.#most() === 0) return undefined;
     const key = JSON.stringify([workdir, grants, collectLogs]);
     const known = this.#pools.get(key);
-    if (known) return known;
+    if (known) {
+      // The one used last comes last.
+      known.usedAt = Date.now();
+      this.#pools.delete(key);
+      this.#pools.set(key, known);
+      return known;
+    }
+    // A working directory that is used once would leave a spare behind that nobody wants.
+    if (this.#isAuto && !this.#isSecond(key)) return undefined;
     const every = this.#terms.allowed(workdir, grants).grants;
     /** @type {Pool} */
     const pool = {
@@ -139,11 +155,30 @@ export class Spares {
       collectLogs,
       paths: [...every.map((grant) => grant.slice(1)), workdir],
       spares: [],
+      usedAt: Date.now(),
       target: 0,
       idle: setTimeout(() => this.#drop(key, pool), IDLE_MS).unref(),
     };
     this.#pools.set(key, pool);
     return pool;
+  }
+
+  /** Whether there was such a run before. @param {string} key */
+  #isSecond(key) {
+    if (this.#seen.delete(key)) return true;
+    this.#seen.add(key);
+    if (this.#seen.size > MAX_SEEN) this.#seen.delete([...this.#seen][0]);
+    return false;
+  }
+
+  /** Where all places are taken, the pool used longest ago gives one up. @param {Pool} wanted */
+  #makeRoom(wanted) {
+    if (wanted.spares.length > 0 || this.count < this.#most()) return;
+    const oldest = [...this.#pools.values()].find(({ spares }) => spares.length > 0);
+    // Two that take turns would take each other's for ever.
+    if (!oldest || Date.now() - oldest.usedAt < STALE_MS) return;
+    oldest.target--;
+    discard(oldest.spares.shift()?.handle);
   }
 
   /** @param {string} key @param {Pool} pool */

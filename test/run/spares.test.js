@@ -213,6 +213,29 @@ t.test('for runs that are alike', async (t) => {
   t.match(await all.run(0), { ok: true });
 });
 
+t.test('a pool that no run has used for a while gives up its place', async (t) => {
+  const all = setUp(t, `${AGE} return age;`);
+  const other = fs.realpathSync(project(t, handler(`${AGE} return age;`)));
+  const pid = await prepare(all);
+  await rest(1500);
+  t.ok(fs.existsSync(`/proc/${pid}`));
+  await all.run(0, { workdir: other });
+  await until(() => !fs.existsSync(`/proc/${pid}`) && guestsIn(other).length === 1);
+  t.pass('the other has one');
+});
+
+t.test("'auto': a working directory that is used once has none", async (t) => {
+  const { run } = setUp(t, 'return 1;', { execution: { spares: 'auto' } });
+  const dirs = [];
+  for (let i = 0; i < 4; i++) {
+    const once = fs.realpathSync(project(t, handler('return 1;')));
+    t.match(await run(0, { workdir: once }), { ok: true });
+    dirs.push(once);
+  }
+  await rest(200);
+  t.same(dirs.flatMap(guestsIn), []);
+});
+
 t.test('it is let go when nothing runs', async (t) => {
   const all = setUp(t, 'return 1;');
   const pid = await prepare(all);
