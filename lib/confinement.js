@@ -265,7 +265,7 @@ export function describeIsolation(config, subprocess, trouble) {
     const plan = planConfinement(config, binding.launcher);
     const { layers, broken } = plan;
     const startup = explainStartup(plan, binding.zygote, trouble);
-    return { mode: 'subprocess', ...startup, isolation, layers, broken };
+    return { mode: 'subprocess', ...startup, isolation, layers, broken, warnings: [] };
   }
   const why = subprocess ? String(problem) : 'in-process mode confines nothing';
   const names = [...ALWAYS.map(([name]) => name), 'filesystem', 'network'];
@@ -277,5 +277,6 @@ export function describeIsolation(config, subprocess, trouble) {
     isolation,
     layers,
     broken: subprocess ? [why] : [],
+    warnings: [],
   };
 }

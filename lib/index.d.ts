@@ -486,6 +486,9 @@ export interface IsolationReport {
    * last run failed for before it had a guest, until one has worked.
    */
   broken: string[];
+  /** What holds, and may not be what was wanted: that a handler has seen the host's own package. Also a
+   * `SandboxWarning` of the process, once for each runner. */
+  warnings: string[];
 }
 
 /** Why a guest was ended from outside: a limit, its caller, a result that is too large, a broken

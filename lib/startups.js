@@ -155,6 +155,7 @@ export class Startups {
 /** @param {HandlerView[]} views @returns {HandlerView} */
 function joinViews(views) {
   return {
+    home: views[0].home,
     grants: [...new Set(views.flatMap(({ grants }) => grants))],
     unfollowed: views.flatMap(({ unfollowed }) => unfollowed),
   };

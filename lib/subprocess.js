@@ -11,6 +11,7 @@ import guestResolve from './guest/resolve.cjs';
 import { TooMuchHidden } from './hidden.js';
 import { inspected } from './inspector.js';
 import { Launchers } from './launchers.js';
+import { warnOwnPackage } from './own-package.js';
 import { Names, lookups } from './lookup.js';
 import {
   boundMarks,
@@ -72,6 +73,8 @@ export class Subprocess {
   /** What runs are debugged in. @type {Map<Subprocess, Promise<unknown>>} */
   #debugged = new Map();
   #disposed = false;
+  /** What the user should know of the runs that there were. @type {string[]} */
+  #warnings = [];
   /** What this machine did not let runs have, as the last one has shown. */
   #shown = new Shown();
   /** What ends each run that is going on. @type {Set<(why: import('./errors.js').SandboxError) => void>} */
@@ -144,6 +147,7 @@ export class Subprocess {
     const looked = this.#lookAhead(binding, job.request);
     const { view, error: late } = looked instanceof Promise ? await looked : looked;
     if (late) return failed(late, { startMs: clock() - begunAt });
+    if (view.home !== undefined && this.#warnings.length === 0) this.#warn(view.home);
     const { broken, failure: launcherFailure } = this.#terms.confine(binding.launcher);
     if (launcherFailure) {
       const error = crashed(launcherFailure.message, { launcher: launcherFailure });
@@ -483,8 +487,17 @@ export class Subprocess {
     return this.#startups.plan(request, view, this.#terms.startup, forks, zygote);
   }
 
+  /** Says once that handlers see the host's own package. @param {string} home the handler's package */
+  #warn(home) {
+    const warning = warnOwnPackage(home);
+    if (warning === undefined) return;
+    this.#warnings.push(warning);
+    process.emitWarning(warning, { type: 'SandboxWarning', code: 'SBX_OWN_PACKAGE' });
+  }
+
   isolation() {
-    return this.#shown.correct(describeIsolation(this.#config, true, this.#startups.trouble));
+    const report = describeIsolation(this.#config, true, this.#startups.trouble);
+    return { ...this.#shown.correct(report), warnings: [...this.#warnings] };
   }
 
   /**

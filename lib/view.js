@@ -144,6 +144,7 @@ function builtinFiles() {
 /**
  * @typedef {object} HandlerView
  * @property {readonly string[]} grants and what is left out of them
+ * @property {string} [home] the handler's package, where nobody has said which it is
  * @property {readonly import('./links.js').Unfollowed[]} unfollowed
  */
 
@@ -201,7 +202,8 @@ export function handlerView(request) {
   const needed = workdir.split('/').some(isHiddenName) ? [...also, workdir] : also;
   const plugin = pluginRoot === undefined ? undefined : root;
   const key = JSON.stringify([asked, real, plugin ?? null, guests, allow, needed]);
-  const viewOf = (/** @type {Known} */ { grants, unfollowed, hidden }) => ({
+  const viewOf = (/** @type {Known} */ { grants, unfollowed, hidden, written }) => ({
+    home: plugin === undefined ? written[0] : undefined,
     grants: [...grants, ...(hidden?.grants ?? []), ...output],
     unfollowed,
   });

@@ -49,6 +49,7 @@ const report: IsolationReport = {
   isolation: 'strict',
   layers: [{ name: 'landlock', status: 'partial', detail: 'd', mend: 'm' }],
   broken: [],
+  warnings: [],
 };
 const execution: Required<ExecutionConfig> = {
   timeoutMs: 1,
