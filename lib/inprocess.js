@@ -3,16 +3,15 @@
 // handler prints is told apart by the asynchronous context that it prints from.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
-import { pathToFileURL } from 'node:url';
+import { importNewest } from './edits.js';
 import { aborted, describe, disposed, failure } from './errors.js';
 import guestCharge from './guest/charge.cjs';
 import guestErrors from './guest/errors.cjs';
 import guestFrames from './guest/frames.cjs';
 import guestHost from './guest/host.cjs';
-import guestLog from './guest/log.cjs';
 import guestResolve from './guest/resolve.cjs';
 import { hostFunctions } from './host.js';
-import { LEVELS } from './logs.js';
+import { Capture, Output, outputs } from './output.js';
 import { deserialize, serialize } from './serialize.js';
 import { Session } from './session.js';
 import { Collector } from './stream.js';
@@ -33,134 +32,8 @@ import { now } from './trace.js';
 
 const MIB = 2 ** 20;
 
-/** @type {AsyncLocalStorage<Output>} */
-const outputs = new AsyncLocalStorage();
 /** @type {AsyncLocalStorage<string>} */
 const spans = new AsyncLocalStorage();
-
-/** The lines of one run: the newest that fit. */
-class Output {
-  /** @type {import('./logs.js').Row[]} */
-  rows = [];
-  dropped = 0;
-  #bytes = 0;
-  #limit;
-  #logs;
-  /** Of stdout and stderr, up to the next newline. @type {Record<string, string>} */
-  #partial = {};
-
-  /** @param {number} limit bytes @param {import('./logs.js').Logs} logs */
-  constructor(limit, logs) {
-    this.#limit = limit;
-    this.#logs = logs;
-  }
-
-  /** @returns {string[]} for the result */
-  get lines() {
-    const { structured } = this.#logs;
-    return this.#logs.list(structured ? this.rows : this.rows.map(([, , text]) => text));
-  }
-
-  /** @param {Level} level @param {string} text */
-  write(level, text) {
-    const parts = ((this.#partial[level] ?? '') + text).split('\n');
-    this.#partial[level] = String(parts.pop());
-    for (const line of parts) this.add(level, line);
-  }
-
-  /** @param {Level} level @param {unknown} message @param {unknown} fields */
-  log(level, message, fields) {
-    const text = guestLog.lineOf(message, fields, this.#logs.structured);
-    for (const line of text.split('\n')) this.add(level, line);
-  }
-
-  /** @param {Level} level @param {string} line */
-  add(level, line) {
-    /** @type {import('./logs.js').Row} */
-    const row = [now(), LEVELS.indexOf(level), line];
-    this.rows.push(row);
-    this.#bytes += Buffer.byteLength(line);
-    while (this.#bytes > this.#limit && this.rows.length > 0) {
-      this.#bytes -= Buffer.byteLength(String(this.rows.shift()?.[2]));
-      this.dropped++;
-    }
-    // Outside of the run: what a callback prints is the host's.
-    if (this.#logs.live) outputs.exit(() => this.#logs.tell([row]));
-  }
-
-  finish() {
-    for (const [level, text] of Object.entries(this.#partial))
-      if (text) this.add(/** @type {Level} */ (level), text);
-    this.#partial = {};
-  }
-}
-
-/** While runs are going on, what they write to stdout and stderr goes to their Output. */
-class Capture {
-  static #active = 0;
-  /** @type {(() => void)[]} */
-  static #restore = [];
-
-  static begin() {
-    if (this.#active++ > 0) return;
-    this.#restore = [
-      this.#patch(process.stdout, 'info'),
-      this.#patch(process.stderr, 'error'),
-      this.#level('debug'),
-      this.#level('warn'),
-    ];
-  }
-
-  static end() {
-    if (--this.#active > 0) return;
-    for (const restore of this.#restore) restore();
-  }
-
-  /** The level of the console call that is being made. @type {'debug' | 'warn' | undefined} */
-  static #called;
-
-  /** @param {'debug' | 'warn'} name of the console */
-  static #level(name) {
-    const original = console[name];
-    const call = (/** @type {any[]} */ ...args) => {
-      this.#called = name;
-      try {
-        Reflect.apply(original, console, args);
-      } finally {
-        this.#called = undefined;
-      }
-    };
-    console[name] = call;
-    return () => {
-      if (console[name] === call) console[name] = original;
-    };
-  }
-
-  /** @param {NodeJS.WriteStream} stream @param {Level} level */
-  static #patch(stream, level) {
-    const own = Object.getOwnPropertyDescriptor(stream, 'write');
-    const original = stream.write;
-    const write = (/** @type {any[]} */ ...args) => {
-      const output = outputs.getStore();
-      if (!output) return Reflect.apply(original, stream, args);
-      const [chunk, encoding, callback] = args;
-      output.write(
-        this.#called ?? level,
-        typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString(),
-      );
-      const done = typeof encoding === 'function' ? encoding : callback;
-      if (done) process.nextTick(done);
-      return true;
-    };
-    stream.write = /** @type {any} */ (write);
-    return () => {
-      // Somebody who has patched it in the meantime keeps what they did.
-      if (stream.write !== /** @type {any} */ (write)) return;
-      if (own) Object.defineProperty(stream, 'write', own);
-      else delete (/** @type {any} */ (stream).write);
-    };
-  }
-}
 
 export class InProcess {
   #config;
@@ -332,7 +205,9 @@ export class InProcess {
       this.#running.add(end);
       signal?.addEventListener('abort', onAbort, { once: true });
       const body = () => this.#execute(run, link);
-      (captures ? outputs.run(run.output, body) : body()).then(settle);
+      (captures ? outputs.run(run.output, body) : body()).then(settle, (error) =>
+        settle({ ok: false, error: thrown(error, 'execute') }),
+      );
     });
   }
 
@@ -350,7 +225,7 @@ export class InProcess {
     try {
       const file = guestResolve.resolveHandlerFile(request.file, request.root);
       // As the application itself would: with whatever loader it has installed.
-      const namespace = await import(pathToFileURL(file).href);
+      const namespace = await importNewest(file);
       const handler = guestResolve.pickExport(namespace, request.export);
       run.marks.load = run.clock();
       // Its time was over while it loaded: what it would start now, nobody would end.
@@ -432,7 +307,7 @@ export class InProcess {
     return {
       timeMs,
       cpuMs: (cpu.user + cpu.system) / 1000,
-      memMb: process.memoryUsage.rss() / MIB,
+      ...residentMb(),
       userCpuMs: cpu.user / 1000,
       systemCpuMs: cpu.system / 1000,
       phases: {
@@ -442,6 +317,15 @@ export class InProcess {
         executeMs: load ? (execute || ended) - load : 0,
       },
     };
+  }
+}
+
+/** Not where there is no /proc. */
+function residentMb() {
+  try {
+    return { memMb: process.memoryUsage.rss() / MIB };
+  } catch {
+    return {};
   }
 }
 

@@ -3,7 +3,7 @@
 import { invalidConfig, parseConfig } from './config.js';
 import { describeIsolation } from './confinement.js';
 import { refuseDebug } from './debug.js';
-import { aborted, disposed, failed, failure } from './errors.js';
+import { aborted, describe, disposed, failed, failure } from './errors.js';
 import { Events } from './events.js';
 import { InProcess } from './inprocess.js';
 import { Logs } from './logs.js';
@@ -28,6 +28,15 @@ export function createSandboxRunner(config = {}) {
   const parsed = parseConfig(config);
   const forced = forcesInProcess(parsed, config);
   return new Runner(parsed, forced || parsed.mode === 'inprocess');
+}
+
+/** @param {unknown} error in the host @returns {import('./index.js').ExecutionFailure} */
+function unforeseen(error) {
+  const { stack } = /** @type {any} */ (error) ?? {};
+  const message = `The run failed in the host: ${describe(error)}`;
+  return failed(
+    failure('PROCESS_CRASHED', message, { ...(typeof stack === 'string' && { stack }) }),
+  );
 }
 
 let warned = false;
@@ -128,7 +137,8 @@ class Runner {
     const observed = this.#telemetry.begin(queuedAt, call.ctx);
     /** @type {import('./stats.js').Seen} */
     const seen = { queuedAt, clock };
-    const result = await this.#run(checked, call.sink, seen, observed);
+    // run() never rejects, whatever this machine is not able to.
+    const result = await this.#run(checked, call.sink, seen, observed).catch(unforeseen);
     this.#settle(result, seen, observed);
     return result;
   }
