@@ -37,7 +37,7 @@ t.test('64 MB there and back', async (t) => {
   const input = { text: 'x'.repeat(64 << 20) };
   const { ok, data, error } = await run(t, handler('return input;'), {
     input,
-    config: { execution: { memoryMb: 1024 } },
+    config: { execution: { memoryMb: 1024, maxResultBytes: 2 ** 27 } },
   });
   t.ok(ok, JSON.stringify(error));
   t.equal(data?.text.length, 64 << 20);

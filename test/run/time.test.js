@@ -242,6 +242,7 @@ t.test('an event loop that is blocked does not delay a deadline', async (t) => {
     t,
     handler(`
     process.on('SIGTERM', () => {});
+    (await import('node:fs')).writeFileSync(ctx.outdir + '/there', '');
     for (;;);`),
   );
   // A process of its own, since this one has to look on while the host is blocked. Who is forked shows his
@@ -250,11 +251,10 @@ t.test('an event loop that is blocked does not delay a deadline', async (t) => {
     import fs from 'node:fs';
     import { createSandboxRunner } from '${new URL('../../lib/index.js', import.meta.url).href}';
     const runner = createSandboxRunner({ startup: 'spawn', execution: { timeoutMs: 2000, graceMs: 0 } });
-    const done = runner.run({ file: 'handler.mjs', export: 'handle' }, 0, { requestId: 'r', workdir: '${dir}' });
-    setImmediate(() => setImmediate(() => {
-      fs.readSync(0, Buffer.alloc(1));
-      console.log('unblocked');
-    }));
+    const done = runner.run({ file: 'handler.mjs', export: 'handle' }, 0, { requestId: 'r', workdir: '${dir}', outdir: '${dir}' });
+    while (!fs.existsSync('${dir}/there')) await new Promise((resolve) => setTimeout(resolve, 5));
+    fs.readSync(0, Buffer.alloc(1));
+    console.log('unblocked');
     console.log((await done).error.code);
     await runner.dispose();`;
   const host = spawn(process.execPath, ['--input-type=module', '-e', script], {
