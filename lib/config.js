@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The configuration: what may be given, what is assumed where nothing is, and what is wrong with it.
 import os from 'node:os';
+import { isAbsolute } from 'node:path';
 import { domainToASCII } from 'node:url';
 import { z } from 'zod';
 import { loadBinding } from './binding.js';
@@ -20,6 +21,7 @@ const MIN_THREADS = 16;
  */
 const THREADS = 256;
 const THREADS_WITH_PROCESSES = 1024;
+const CGROUP = "must be 'auto', 'off', or the absolute path of a cgroup";
 /** Node.js opens about 20 descriptors for itself. */
 const MIN_OPEN_FILES = 32;
 
@@ -138,6 +140,12 @@ const schema = z
             .array(moduleName, 'must be a list of modules')
             .max(64, 'is too long')
             .default([]),
+          cgroup: z
+            .string(CGROUP)
+            .refine((at) => at === 'auto' || at === 'off' || isAbsolute(at), CGROUP)
+            .refine((at) => !at.includes('\0'), 'must not contain a NUL character')
+            .refine((at) => at.length <= 1024, 'must be a path: it is too long')
+            .default('auto'),
           preloadTimeoutMs: whole(1, MAX_TIMER_MS, 'milliseconds').default(30_000),
         })
         .prefault({}),

@@ -11,7 +11,14 @@ import { chooseStartup, explainStartup } from './startup.js';
 /** @typedef {import('./probe.js').GuardReport} GuardReport */
 
 /** enum sbx_use */
-export const USE = { landlock: 1, seccomp: 2, namespaces: 4, selfTest: 8, sockDiag: 16 };
+export const USE = {
+  landlock: 1,
+  seccomp: 2,
+  namespaces: 4,
+  selfTest: 8,
+  sockDiag: 16,
+  cgroup: 32,
+};
 /** enum sbx_permit */
 export const PERMIT = {
   spawn: 1,
@@ -55,6 +62,11 @@ const WITHOUT_NAMESPACES =
   "sockets by any path with 'net:unix', has no /tmp of its own, and may change no mode, owner or " +
   'time of a file; an ordinary user keeps its bounding set';
 
+/** The same of cgroups, for which there is a watch that looks now and then. */
+const WITHOUT_CGROUP =
+  "without it a run's memory is looked at every few milliseconds instead of being refused, what the " +
+  'kernel holds for a run is not counted, and processors are shared by thread, not by run';
+
 /**
  * @typedef {object} Confinement
  * @property {number} use
@@ -72,16 +84,17 @@ const WITHOUT_NAMESPACES =
  * @returns {Confinement}
  */
 export function planConfinement(config, launcher) {
-  const { guards: reports, failure } = probeGuards(launcher);
-  const { permissions, isolation, monitoring } = config;
+  const { guards: reports, failure } = probeGuards(launcher, config.execution.cgroup);
+  const { execution, permissions, isolation, monitoring } = config;
   const works = (/** @type {GuardReport} */ { status }) => status !== 'unavailable';
   const use =
     (works(reports.landlock) ? USE.landlock : 0) |
     (works(reports.seccomp) ? USE.seccomp : 0) |
     (works(reports.namespaces) ? USE.namespaces : 0) |
+    (works(reports.cgroup) && execution.cgroup !== 'off' ? USE.cgroup : 0) |
     (isolation === 'strict' ? USE.selfTest : 0) |
     (monitoring.collectNetwork ? USE.sockDiag : 0);
-  const broken = missingPromises(permissions, reports);
+  const broken = [...missingPromises(permissions, reports), ...missingCgroup(execution, reports)];
   const layers = layersOf(config, reports);
   const { startup, why } = chooseStartup(config, {
     filtered: works(reports.seccomp),
@@ -129,6 +142,22 @@ function missingPromises({ capabilities, filesystem, network }, reports) {
   return broken;
 }
 
+/**
+ * 'auto' promises nothing.
+ *
+ * @param {Readonly<import('./config.js').Config>['execution']} execution
+ * @param {import('./probe.js').Probe['guards']} reports
+ */
+function missingCgroup({ cgroup: place, preload }, { cgroup }) {
+  if (place === 'auto' || place === 'off') return [];
+  if (cgroup.status === 'unavailable')
+    return [`execution.cgroup '${place}' cannot be used: ${explain(cgroup)}`];
+  if (preload.length === 0) return [];
+  return [
+    `execution.cgroup '${place}' does not hold guests that are forked with execution.preload`,
+  ];
+}
+
 /** @param {GuardReport} report */
 function explain({ text, mend }) {
   return mend ? `${text}; ${mend}` : text;
@@ -170,7 +199,8 @@ function permitOf({ capabilities, filesystem, network }, { broker, namespaces, s
  * @param {import('./probe.js').Probe['guards']} reports
  * @returns {IsolationLayer[]}
  */
-function layersOf({ permissions }, { broker, landlock, namespaces, seccomp }) {
+function layersOf({ execution, permissions }, reports) {
+  const { broker, cgroup, landlock, namespaces, seccomp } = reports;
   const { filesystem, network } = permissions;
   const allFiles = filesystem.allow.includes('*') && filesystem.deny.length === 0;
   const allNetwork = network.allow.includes('*') && network.deny.length === 0;
@@ -193,6 +223,7 @@ function layersOf({ permissions }, { broker, landlock, namespaces, seccomp }) {
     guardLayer('landlock', landlock),
     guardLayer('seccomp', seccomp),
     guardLayer('namespaces', namespaces, WITHOUT_NAMESPACES),
+    cgroupLayer(execution, cgroup),
   ];
 }
 
@@ -230,6 +261,18 @@ function byBroker(broker) {
   return broker.status === 'partial'
     ? layer('network', 'partial', `held by the broker of connections: ${broker.text}`, broker.mend)
     : held('network', [['the broker of connections', broker]]);
+}
+
+/**
+ * @param {Readonly<import('./config.js').Config>['execution']} execution
+ * @param {GuardReport} report
+ */
+function cgroupLayer({ cgroup: place, preload }, report) {
+  if (place === 'off') return layer('cgroup', 'not-needed', "execution.cgroup is 'off'");
+  if (report.status === 'unavailable' || preload.length === 0)
+    return guardLayer('cgroup', report, WITHOUT_CGROUP);
+  const detail = `${report.text}; of guests that are executed, not of those forked with execution.preload`;
+  return layer('cgroup', 'partial', detail);
 }
 
 /** @param {string} name @param {GuardReport} report @param {string} [without] what is open then */

@@ -121,6 +121,7 @@ const GUARD_STAGES = new Set([
   'namespaces',
   'view',
   'privileges',
+  'cgroup',
   'landlock',
   'seccomp',
   'rlimits',

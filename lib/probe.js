@@ -9,7 +9,7 @@ import { execFile, spawnSync } from 'node:child_process';
  * @property {string} mend what would help; empty when there is nothing to mend
  */
 
-/** @typedef {'namespaces' | 'landlock' | 'seccomp' | 'broker'} GuardName */
+/** @typedef {'namespaces' | 'landlock' | 'seccomp' | 'broker' | 'cgroup'} GuardName */
 
 /**
  * @typedef {object} Probe
@@ -21,34 +21,49 @@ import { execFile, spawnSync } from 'node:child_process';
 /** A launcher that takes longer than this for its probe hangs. */
 const PATIENCE_MS = 10_000;
 
-/** @type {Map<string, Probe>} by launcher: a kernel does not change */
+/** @type {Map<string, Probe>} by launcher and cgroup: a kernel does not change */
 const known = new Map();
 /** Launchers that are being asked. @type {Map<string, Promise<void>>} */
 const asked = new Map();
 
 /**
- * Asks once for each launcher and process; takes a few milliseconds, and forks to see whether what
- * the kernel offers works for this user.
+ * Nothing is asked of a cgroup that is not used.
+ *
+ * @param {string} launcher
+ * @param {string} cgroup
+ */
+function questionOf(launcher, cgroup) {
+  const place = cgroup === 'off' ? 'auto' : cgroup;
+  return { place, key: `${launcher}\0${place}` };
+}
+
+/**
+ * Asks once for each launcher, cgroup and process; takes a few milliseconds, and forks to see whether
+ * what the kernel offers works for this user.
  *
  * @param {string} launcher its path
+ * @param {string} [cgroup] execution.cgroup
  * @returns {Probe}
  */
-export function probeGuards(launcher) {
-  return known.get(launcher) ?? note(launcher, ask(launcher));
+export function probeGuards(launcher, cgroup = 'auto') {
+  const { place, key } = questionOf(launcher, cgroup);
+  return known.get(key) ?? note(key, ask(launcher, place));
 }
 
 /**
  * Asks without keeping the event loop: probeGuards() answers from then on.
  *
  * @param {string} launcher its path
+ * @param {string} [cgroup] execution.cgroup
  * @returns {Promise<void> | undefined} undefined: it has been asked
  */
-export function askGuards(launcher) {
-  if (known.has(launcher)) return undefined;
-  let asking = asked.get(launcher);
+export function askGuards(launcher, cgroup = 'auto') {
+  const { place, key } = questionOf(launcher, cgroup);
+  if (known.has(key)) return undefined;
+  let asking = asked.get(key);
   if (!asking) {
-    asking = askLater(launcher).finally(() => asked.delete(launcher));
-    asked.set(launcher, asking);
+    asking = askLater(launcher, place, key).finally(() => asked.delete(key));
+    asked.set(key, asking);
   }
   return asking;
 }
@@ -56,32 +71,32 @@ export function askGuards(launcher) {
 /**
  * What failed is asked again: a process that could not be had may be had the next time.
  *
- * @param {string} launcher
+ * @param {string} key
  * @param {Probe} probe
  */
-function note(launcher, probe) {
-  if (!probe.failure) known.set(launcher, probe);
+function note(key, probe) {
+  if (!probe.failure) known.set(key, probe);
   return probe;
 }
 
-/** @param {string} launcher @returns {Promise<void>} */
-function askLater(launcher) {
+/** @param {string} launcher @param {string} place @param {string} key @returns {Promise<void>} */
+function askLater(launcher, place, key) {
   return new Promise((resolve) => {
-    execFile(launcher, ['probe'], { env: {}, timeout: PATIENCE_MS }, (error, stdout) => {
+    execFile(launcher, ['probe', place], { env: {}, timeout: PATIENCE_MS }, (error, stdout) => {
       // A status is a number; what is no status is the name of an error.
       const { code, signal } = /** @type {any} */ (error ?? { code: 0, signal: null });
       const status = typeof code === 'number' ? code : null;
       const failed = typeof code === 'string' ? error : undefined;
-      if (!known.has(launcher))
-        note(launcher, read({ status, signal: signal ?? null, stdout, error: failed }));
+      if (!known.has(key))
+        note(key, read({ status, signal: signal ?? null, stdout, error: failed }));
       resolve();
     });
   });
 }
 
-/** @param {string} launcher @returns {Probe} */
-function ask(launcher) {
-  const said = spawnSync(launcher, ['probe'], {
+/** @param {string} launcher @param {string} place @returns {Probe} */
+function ask(launcher, place) {
+  const said = spawnSync(launcher, ['probe', place], {
     encoding: 'utf8',
     env: {},
     stdio: ['ignore', 'pipe', 'ignore'],
@@ -98,7 +113,7 @@ function read({ status, signal, stdout, error }) {
   const message = error?.message ?? `it ended with ${signal ?? `status ${status}`}`;
   /** @type {GuardReport} */
   const none = { status: 'unavailable', text: `the launcher does not run: ${message}`, mend: '' };
-  const guards = { namespaces: none, landlock: none, seccomp: none, broker: none };
+  const guards = { namespaces: none, landlock: none, seccomp: none, broker: none, cgroup: none };
   if (error || status !== 0)
     return { guards, failure: { exitCode: status, signal, message: none.text } };
   for (const line of stdout.split('\n')) {

@@ -419,7 +419,7 @@ export class Subprocess {
    * @returns {Looked | Promise<Looked>}
    */
   #lookAhead({ launcher }, request) {
-    const asking = askGuards(launcher);
+    const asking = askGuards(launcher, this.#config.execution.cgroup);
     const outdated = this.#startups.outdated();
     const view = this.#startups.viewOf(request);
     if (!asking && !(outdated instanceof Promise) && !(view instanceof Promise)) {

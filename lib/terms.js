@@ -131,6 +131,7 @@ export class Terms {
       maxThreads,
       netAllow: this.#config.permissions.network.allow,
       netDeny: this.#config.permissions.network.deny,
+      cgroup: (use & USE.cgroup) !== 0 ? [this.#config.execution.cgroup] : [],
       env: addHome(this.#environment.exec, { ownTmp: this.#ownTmp, all: this.files.all }),
       // With a debugger, it is the host's to say when time is over.
       timeoutMs: this.#plan?.level === 'inspect' ? MAX_TIMER_MS : timeoutMs,

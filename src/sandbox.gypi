@@ -41,6 +41,7 @@
         'guards/bpf.c', 'guards/syscalls.c', 'guards/rules.c', 'guards/rules_net.c',
         'guards/seccomp.c', 'guards/view.c', 'guards/paths.c', 'guards/landlock.c',
         'guards/landlock_probe.c', 'guards/listener.c', 'guards/confine_zygote.c', 'guards/stamps.c',
+        'guards/cgroup.c',
         'supervise/guest.c', 'supervise/tree.c', 'supervise/watch.c',
       ],
     },
@@ -69,6 +70,7 @@
         'zygote/zygote.c', 'zygote/serve.c', 'zygote/guest.c', 'zygote/memory.c',
         'zygote/entropy.c', 'zygote/descriptors.c', 'zygote/ready.c',
         'zygote/spares.c', 'zygote/study.c', 'zygote/arena.c', 'zygote/drain.c',
+        'zygote/stalls.c',
       ],
     },
     {

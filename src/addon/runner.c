@@ -127,6 +127,7 @@ static void free_policy(struct sbx_policy *policy) {
   sbx_strings_free(policy->zygote_argv);
   sbx_strings_free(policy->net_allow);
   sbx_strings_free(policy->net_deny);
+  sbx_strings_free(policy->cgroup);
 }
 
 static bool parse_policy(napi_env napi, napi_value o, struct sbx_policy *p) {
@@ -158,7 +159,8 @@ static bool parse_policy(napi_env napi, napi_value o, struct sbx_policy *p) {
          sbx_arg_strings(napi, o, "deny", &p->deny) &&
          sbx_arg_strings(napi, o, "zygoteArgv", &p->zygote_argv) &&
          sbx_arg_strings(napi, o, "netAllow", &p->net_allow) &&
-         sbx_arg_strings(napi, o, "netDeny", &p->net_deny);
+         sbx_arg_strings(napi, o, "netDeny", &p->net_deny) &&
+         sbx_arg_strings(napi, o, "cgroup", &p->cgroup);
 }
 
 /* What the runner keeps of its policy. */

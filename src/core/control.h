@@ -16,6 +16,7 @@
 #define SBX_CTL_VERSION 6
 #define SBX_CTL_FD 3      /* the launcher's end of the control socket */
 #define SBX_POLICY_FD 4   /* the memfd with the encoded policy */
+#define SBX_CGROUP_FD 5   /* of a zygote: the launcher's cgroup */
 #define SBX_CTL_RUN_FDS 3 /* that every RUN has */
 #define SBX_CTL_MAX_FDS 4
 

@@ -8,8 +8,8 @@
 #include <string.h>
 
 static const char *const stage_names[SBX_STAGE_COUNT] = {
-    "none", "policy",     "control",  "fork",    "fds",  "workdir", "rlimits",   "namespaces",
-    "view", "privileges", "landlock", "seccomp", "exec", "preload", "supervise",
+    "none", "policy", "control",    "fork",     "fds",     "workdir", "rlimits", "namespaces",
+    "view", "cgroup", "privileges", "landlock", "seccomp", "exec",    "preload", "supervise",
 };
 
 const char *sbx_stage_name(uint32_t stage) {

@@ -19,6 +19,7 @@ enum sbx_stage {
   SBX_STAGE_RLIMITS,    /* resource limits */
   SBX_STAGE_NAMESPACES, /* user, PID, mount, IPC, UTS, network */
   SBX_STAGE_VIEW,       /* working out which files the guest may see */
+  SBX_STAGE_CGROUP,     /* a cgroup for the guest */
   SBX_STAGE_PRIVILEGES, /* capabilities, ids, no_new_privs */
   SBX_STAGE_LANDLOCK,   /* file access, TCP ports, scopes */
   SBX_STAGE_SECCOMP,    /* system call filter */

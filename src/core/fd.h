@@ -19,7 +19,7 @@ int sbx_fd_steal(int *fd);
 /* Closes every descriptor from `first` to `last`, both included. Returns 0 or -errno. */
 int sbx_fd_close_range(unsigned first, unsigned last);
 
-#define SBX_FD_KEEP_MAX 8
+#define SBX_FD_KEEP_MAX 12
 
 /* Closes every descriptor from 3 on but the `n` of `keep`, at most SBX_FD_KEEP_MAX, of which those
  * below 0 are none. Returns 0 or -errno. */

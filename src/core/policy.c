@@ -12,7 +12,7 @@
 struct head {
   uint32_t magic, version;
   uint32_t argc, envc, grantc, denyc, zygotec, net_allowc, net_denyc;
-  uint32_t use, permit, max_forks;
+  uint32_t use, permit, max_forks, cgroupc, pad;
   uint64_t timeout_ms, grace_ms, cpu_ms, memory_bytes, data_bytes, max_files, max_file_bytes;
   uint64_t tmp_bytes, preload_ms, max_tasks, max_threads, spares;
 };
@@ -83,6 +83,7 @@ int sbx_policy_encode(const struct sbx_policy *policy, uint8_t **out, size_t *ou
       .zygotec = count(policy->zygote_argv),
       .net_allowc = count(policy->net_allow),
       .net_denyc = count(policy->net_deny),
+      .cgroupc = count(policy->cgroup),
       .use = policy->use,
       .permit = policy->permit,
       .timeout_ms = policy->timeout_ms,
@@ -102,7 +103,7 @@ int sbx_policy_encode(const struct sbx_policy *policy, uint8_t **out, size_t *ou
   size_t n = sizeof head + string_room(policy->exec_path) + list_room(policy->argv) +
              list_room(policy->env) + list_room(policy->grants) + list_room(policy->deny) +
              list_room(policy->zygote_argv) + list_room(policy->net_allow) +
-             list_room(policy->net_deny);
+             list_room(policy->net_deny) + list_room(policy->cgroup);
   if (n > SBX_POLICY_MAX_BYTES)
     return sbx_err_set(err, SBX_STAGE_POLICY, E2BIG,
                        "the policy takes %zu bytes, at most %u are allowed; allow fewer or shorter "
@@ -122,7 +123,8 @@ int sbx_policy_encode(const struct sbx_policy *policy, uint8_t **out, size_t *ou
   at = put_list(at, policy->deny);
   at = put_list(at, policy->zygote_argv);
   at = put_list(at, policy->net_allow);
-  put_list(at, policy->net_deny);
+  at = put_list(at, policy->net_deny);
+  put_list(at, policy->cgroup);
   *out = bytes;
   *out_len = n;
   return 0;
@@ -187,6 +189,8 @@ int sbx_policy_decode(const uint8_t *bytes, size_t n, struct sbx_policy *policy,
   memcpy(&head, bytes, sizeof head);
   if (head.magic != SBX_POLICY_MAGIC || head.version != SBX_POLICY_VERSION)
     return bad(policy, err, EINVAL, "its magic number or version");
+  if (head.pad != 0)
+    return bad(policy, err, EINVAL, "its head");
   struct reader in = {bytes + sizeof head, n - sizeof head};
   if (!(policy->exec_path = get_string(&in, &errnum)))
     return bad(policy, err, errnum, "exec_path");
@@ -206,6 +210,10 @@ int sbx_policy_decode(const uint8_t *bytes, size_t n, struct sbx_policy *policy,
     return bad(policy, err, errnum, "network.allow");
   if (!(policy->net_deny = get_list(&in, head.net_denyc, &errnum)))
     return bad(policy, err, errnum, "network.deny");
+  if (!(policy->cgroup = get_list(&in, head.cgroupc, &errnum)))
+    return bad(policy, err, errnum, "cgroup");
+  if ((head.use & SBX_USE_CGROUP) && !policy->cgroup[0])
+    return bad(policy, err, EINVAL, "cgroup (none)");
   if (in.left != 0)
     return bad(policy, err, EINVAL, "its end");
   if (head.timeout_ms == 0)
@@ -271,5 +279,6 @@ void sbx_policy_free(struct sbx_policy *policy) {
   free_list(policy->zygote_argv);
   free_list(policy->net_allow);
   free_list(policy->net_deny);
+  free_list(policy->cgroup);
   memset(policy, 0, sizeof *policy);
 }

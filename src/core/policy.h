@@ -26,6 +26,7 @@ enum sbx_use {
   SBX_USE_NAMESPACES = 1 << 2, /* user, PID, mount, IPC, UTS and network, all or none */
   SBX_USE_SELFTEST = 1 << 3,   /* the launcher tries what they refuse before its first run */
   SBX_USE_SOCK_DIAG = 1 << 4,  /* confines nobody: bytes of connections are counted */
+  SBX_USE_CGROUP = 1 << 5,     /* a cgroup for each guest, below `cgroup` */
 };
 
 /* What the configuration opens; everything is closed otherwise. */
@@ -66,6 +67,7 @@ struct sbx_policy {
   uint64_t preload_ms;
   uint64_t max_tasks;           /* RLIMIT_NPROC of such a zygote and all its guests together */
   uint64_t max_threads;         /* 0 = no limit: threads of a run's processes together */
+  char **cgroup; /* of SBX_USE_CGROUP, one: "auto", or the path of one that is ours to divide */
   char **net_allow, **net_deny; /* patterns of core/netrules.h; NULL-terminated */
 };
 

@@ -7,7 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../core/control.h"
 #include "../core/fd.h"
+#include "cgroup.h"
 #include "landlock.h"
 #include "listener.h"
 #include "mounts.h"
@@ -15,6 +17,19 @@
 
 static bool uses(const struct sbx_policy *policy, enum sbx_use mechanism) {
   return (policy->use & mechanism) != 0;
+}
+
+/* --- cgroup ---------------------------------------------------------------------------------- */
+
+/* A zygote has the launcher's, but for one that will load foreign modules: what may divide a cgroup
+ * may lift its limits. */
+static int open_cgroup(struct sbx_guard_shared *shared, struct sbx_err *err) {
+  const struct sbx_policy *policy = shared->policy;
+  shared->pen_fd = -1;
+  if (!uses(policy, SBX_USE_CGROUP) || (shared->forked && policy->preload_ms > 0))
+    return 0;
+  shared->pen_fd = shared->forked ? SBX_CGROUP_FD : sbx_cgroup_open(policy->cgroup[0], err);
+  return shared->pen_fd < 0 ? -err->errnum : 0;
 }
 
 /* --- namespaces ------------------------------------------------------------------------------ */
@@ -209,6 +224,9 @@ static int apply_seccomp(struct sbx_guard_run *run, struct sbx_err *err) {
 /* --- the table ------------------------------------------------------------------------------- */
 
 const struct sbx_guard sbx_guards[] = {
+    /* As who the host is, who was given the place. A guest is in its own from its fork on, see
+     * sbx_cgroup_fork(). The probe is told where to look, see launcher/probe.c. */
+    {"cgroup", NULL, open_cgroup, NULL, NULL},
     /* Prepared on the host's files, where it has to exist, and applied on those of the view. */
     {"workdir", NULL, NULL, sbx_guard_workdir, sbx_guard_workdir},
     /* Before the descriptors, which close the one it needs. All that follow look at its view. */

@@ -15,6 +15,7 @@
 #include "../core/err.h"
 #include "../core/netrules.h"
 #include "../core/policy.h"
+#include "cgroup.h"
 #include "report.h"
 #include "seccomp.h"
 #include "view.h"
@@ -26,6 +27,7 @@ struct sbx_guard_shared {
   struct sbx_seccomp filter;        /* built, not loaded; of forked guests the rest */
   struct sbx_seccomp common_filter; /* of forked guests, see sbx_guards_apply_common() */
   struct sbx_seccomp zygote_filter; /* of a zygote that is confined, see sbx_guard_run */
+  int pen_fd;                       /* the cgroup of its guests' cgroups; -1: none */
   bool forked;                      /* guests are forks of the calling process, see sbx_guard_run */
   struct sbx_netrules *net_rules;   /* SBX_PERMIT_NET_RULES: what the broker goes by; or NULL */
 };

@@ -122,6 +122,7 @@ static bool is_own(const struct sbx_seccomp_options *options, enum sbx_rule rule
   case SBX_RULE_CONFINE:
   case SBX_RULE_SPAWN:
   case SBX_RULE_PIDFD:
+  case SBX_RULE_CLONE3:
   case SBX_RULE_CLONE:
   case SBX_RULE_SECCOMP:
   case SBX_RULE_SIGNAL:
@@ -148,6 +149,7 @@ static int fixed_verdict(const struct sbx_seccomp_options *options, enum sbx_rul
     return SBX_VERDICT_ALLOW;
   switch (rule) {
   case SBX_RULE_ABSENT:
+  case SBX_RULE_CLONE3:
     return SBX_VERDICT_ENOSYS;
   case SBX_RULE_ALLOW:
     return SBX_VERDICT_ALLOW;

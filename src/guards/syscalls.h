@@ -16,6 +16,7 @@ enum sbx_rule {
   SBX_RULE_FCHMOD,       /* the same, else ignored with SBX_PERMIT_WRITE */
   SBX_RULE_PIDFD,        /* processes that may be named */
   SBX_RULE_PIDFD_SIGNAL, /* processes that may be signalled */
+  SBX_RULE_CLONE3,       /* ENOSYS; a zygote has it, to put its guests into cgroups */
   SBX_RULE_CONNECT,
   SBX_RULE_BIND,
   SBX_RULE_LISTEN,

@@ -51,12 +51,21 @@ void sbx_child_exec(struct sbx_guard_run *run, char **envp, pid_t init_pid) {
   fail(run->status_fd, &err);
 }
 
+/* See open_cgroup() in guards/guards.c. */
+static bool keeps_pen(const struct sbx_job *job) {
+  return job->shared->pen_fd >= 0 && job->policy->preload_ms == 0;
+}
+
 /* The control socket and the policy at their numbers, for the zygote as for the launcher. */
 static int place_descriptors(struct sbx_job *job, int *status_fd) {
-  int high = SBX_POLICY_FD + 1, control;
+  int high = SBX_CGROUP_FD + 1, control, pen_fd = keeps_pen(job) ? job->shared->pen_fd : -1;
   if ((*status_fd = fcntl(*status_fd, F_DUPFD_CLOEXEC, high)) < 0 ||
       (control = fcntl(job->zygote_fd, F_DUPFD_CLOEXEC, high)) < 0 ||
+      (pen_fd >= 0 && (pen_fd = fcntl(pen_fd, F_DUPFD_CLOEXEC, high)) < 0) ||
       dup2(control, SBX_CTL_FD) < 0 || fcntl(SBX_POLICY_FD, F_SETFD, 0) < 0)
+    return -errno;
+  close(SBX_CGROUP_FD);
+  if (pen_fd >= 0 && dup2(pen_fd, SBX_CGROUP_FD) < 0)
     return -errno;
   unsigned status = (unsigned)*status_fd;
   int rc = status == (unsigned)high ? 0 : sbx_fd_close_range((unsigned)high, status - 1);

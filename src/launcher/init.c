@@ -32,6 +32,7 @@ struct init {
   struct sbx_tree tree;
   struct sbx_guest guest;
   struct sbx_connections connections;
+  struct sbx_stall stall; /* the guest's cgroup */
 };
 
 static void tell(struct init *s, struct sbx_ctl *msg) {
@@ -40,7 +41,22 @@ static void tell(struct init *s, struct sbx_ctl *msg) {
     poll(&(struct pollfd){.fd = sock, .events = POLLOUT}, 1, -1);
 }
 
+/* The guest's cgroup, in which nobody is any more, and those of a zygote's guests. Where the
+ * launcher is gone, it is for the last init to remove its own. */
+static void leave_cgroup(struct init *s) {
+  int *pen_fd = &s->job->shared->pen_fd;
+  struct pollfd launcher = {.fd = s->job->launcher_fd};
+  if (*pen_fd < 0)
+    return;
+  sbx_cgroup_remove(*pen_fd, &s->stall);
+  if (s->zygote_argv)
+    sbx_cgroup_sweep(*pen_fd);
+  if (poll(&launcher, 1, 0) == 1 && (launcher.revents & POLLHUP))
+    sbx_cgroup_close(pen_fd);
+}
+
 static void __attribute__((noreturn)) finish_failed(struct init *s, const struct sbx_err *err) {
+  leave_cgroup(s);
   struct sbx_ctl msg;
   sbx_ctl_begin(&msg, SBX_CTL_FAILED, s->job->id);
   msg.u.err = *err;
@@ -321,6 +337,33 @@ static bool cannot_fork(const struct sbx_policy *policy) {
   return (policy->use & SBX_USE_SECCOMP) && !(policy->permit & SBX_PERMIT_SPAWN);
 }
 
+/* A zygote is not in a cgroup of its own: it runs nothing of a guest's. */
+static pid_t fork_guest(struct init *s) {
+  struct sbx_err err = {0};
+  int pen_fd = s->job->zygote_fd < 0 ? s->job->shared->pen_fd : -1;
+  pid_t pid = pen_fd < 0 ? fork() : sbx_cgroup_fork(pen_fd, s->job->policy, &s->stall, &err);
+  if (pid < 0 && err.errnum != 0)
+    finish_failed(s, &err);
+  if (pid < 0)
+    fail(s, SBX_STAGE_FORK, "fork");
+  return pid;
+}
+
+/* What the kernel says of it as a whole: that it ended the guest for its memory, and CPU time also
+ * of those that the guest's processes have left to be waited for by nobody. */
+static void read_cgroup(struct init *s) {
+  struct sbx_usage *u = &s->guest.exit.usage;
+  uint64_t user_us, system_us;
+  int status = s->guest.exit.status;
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && sbx_cgroup_ran_out(&s->stall))
+    sbx_guest_blame(&s->guest, SBX_REASON_MEMORY);
+  if (!sbx_cgroup_cpu(&s->stall, &user_us, &system_us) ||
+      user_us + system_us < u->user_us + u->system_us)
+    return;
+  u->user_us = user_us;
+  u->system_us = system_us;
+}
+
 static void start_guest(struct init *s) {
   struct sbx_job *job = s->job;
   int status[2];
@@ -336,9 +379,7 @@ static void start_guest(struct init *s) {
     fail(s, SBX_STAGE_FORK, "signalfd");
   if (pipe2(status, O_CLOEXEC) < 0)
     fail(s, SBX_STAGE_FORK, "pipe2");
-  pid_t self = getpid(), pid = fork();
-  if (pid < 0)
-    fail(s, SBX_STAGE_FORK, "fork");
+  pid_t self = getpid(), pid = fork_guest(s);
   if (pid == 0)
     become(s, status[1], self);
   s->ahead = job->args.ahead;
@@ -362,10 +403,11 @@ static void start_guest(struct init *s) {
 }
 
 void sbx_init_run(struct sbx_job *job) {
-  struct init s = {.job = job, .signal_fd = -1, .status_fd = -1};
+  struct init s = {.job = job, .signal_fd = -1, .status_fd = -1, .stall = {.fd = -1}};
   int policy_fd = job->zygote_fd < 0 ? -1 : SBX_POLICY_FD;
-  const int keep[] = {job->launcher_fd, job->data_fd,   job->stdout_fd,      job->stderr_fd,
-                      policy_fd,        job->zygote_fd, job->shared->net_fd, job->debug_fd};
+  const int keep[] = {job->launcher_fd,    job->data_fd,  job->stdout_fd,
+                      job->stderr_fd,      policy_fd,     job->zygote_fd,
+                      job->shared->net_fd, job->debug_fd, job->shared->pen_fd};
   /* What the launcher has open is none of a run's business: above all the control socket, whose
    * last copy must be the launcher's, and the sockets of other inits. */
   int rc = sbx_fd_close_all_but(keep, sizeof keep / sizeof *keep);
@@ -382,6 +424,8 @@ void sbx_init_run(struct sbx_job *job) {
   if (s.status_fd >= 0)
     on_status(&s);
   kill_tree(&s);
+  read_cgroup(&s);
+  leave_cgroup(&s);
   struct sbx_ctl msg;
   sbx_ctl_begin(&msg, SBX_CTL_NET, job->id);
   if (sbx_connections_report(&s.connections, &msg.u.net))

@@ -120,22 +120,28 @@ static void go_before_host(void) {
  * there may be one. */
 static void open_guards(struct sbx_guard_shared *shared) {
   struct sbx_err err = {0};
-  if (sbx_guards_open(shared, &err) < 0)
+  if (sbx_guards_open(shared, &err) < 0) {
+    sbx_cgroup_close(&shared->pen_fd);
     die(SBX_LAUNCHER_SYSTEM, &err);
+  }
   /* Not before: it takes /proc/self away from an ordinary user, and with it the id maps. Nothing of
    * the launcher's memory is for a guest of the same id to read. */
   if (shared->policy->use && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
     die_errno(SBX_STAGE_PRIVILEGES, "PR_SET_DUMPABLE");
-  if ((shared->policy->use & SBX_USE_SELFTEST) && sbx_selftest(shared, &err) < 0)
+  if ((shared->policy->use & SBX_USE_SELFTEST) && sbx_selftest(shared, &err) < 0) {
+    sbx_cgroup_close(&shared->pen_fd);
     die(SBX_LAUNCHER_SYSTEM, &err);
+  }
 }
 
 int main(int argc, char **argv) {
   static struct sbx_policy policy;
-  static struct sbx_guard_shared shared = {.policy = &policy, .net_fd = -1};
+  static struct sbx_guard_shared shared = {.policy = &policy, .net_fd = -1, .pen_fd = -1};
   struct sbx_err err = {0};
   if (argc == 2 && strcmp(argv[1], "probe") == 0)
-    return sbx_probe();
+    return sbx_probe("auto");
+  if (argc == 3 && strcmp(argv[1], "probe") == 0)
+    return sbx_probe(argv[2]);
   check_control();
   set_signals();
   setsid(); /* The terminal's signals are for the host. Fails only when that is so already. */
@@ -144,7 +150,9 @@ int main(int argc, char **argv) {
   set_supervision();
   go_before_host();
   open_guards(&shared);
-  if (sbx_serve(&shared, &err) < 0)
+  int rc = sbx_serve(&shared, &err);
+  sbx_cgroup_close(&shared.pen_fd);
+  if (rc < 0)
     die(SBX_LAUNCHER_SYSTEM, &err);
   return SBX_LAUNCHER_OK;
 }

@@ -145,18 +145,26 @@ static void probe_broker(struct sbx_report *report) {
                    err.text);
 }
 
-int sbx_probe(void) {
+static void print(const char *name, const struct sbx_report *report) {
   static const char *const names[] = {"enforced", "partial", "unavailable", "untried"};
-  struct sbx_guard broker = {.name = "broker", .probe = probe_broker};
-  for (const struct sbx_guard *g = sbx_guards;; g++) {
-    struct sbx_report report = {0};
-    const struct sbx_guard *it = g->name ? g : &broker;
-    if (it->probe) {
-      it->probe(&report);
-      dprintf(STDOUT_FILENO, "%s\t%s\t%s\t%s\n", it->name, names[report.status], report.text,
-              report.mend);
-    }
-    if (!g->name)
-      return SBX_LAUNCHER_OK;
+  dprintf(STDOUT_FILENO, "%s\t%s\t%s\t%s\n", name, names[report->status], report->text,
+          report->mend);
+}
+
+int sbx_probe(const char *cgroup) {
+  struct sbx_report report = {0};
+  for (const struct sbx_guard *g = sbx_guards; g->name; g++) {
+    if (!g->probe)
+      continue;
+    report = (struct sbx_report){0};
+    g->probe(&report);
+    print(g->name, &report);
   }
+  report = (struct sbx_report){0};
+  probe_broker(&report);
+  print("broker", &report);
+  report = (struct sbx_report){0};
+  sbx_cgroup_probe(cgroup, &report);
+  print("cgroup", &report);
+  return SBX_LAUNCHER_OK;
 }

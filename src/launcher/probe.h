@@ -4,7 +4,8 @@
 #define SBX_PROBE_H
 
 /* For the package's doctor and for runner.isolation(): a line a guard on stdout, fields between
- * tabs: name, status, text, mend. Returns an exit status. */
-int sbx_probe(void);
+ * tabs: name, status, text, mend. `cgroup` is where the guests' are to be, "auto" or a path.
+ * Returns an exit status. */
+int sbx_probe(const char *cgroup);
 
 #endif

@@ -387,6 +387,7 @@ static void sweep(struct sbx_server *s) {
     }
   if (left > 0)
     return;
+  sbx_cgroup_sweep(s->shared->pen_fd);
   for (size_t i = 0; i < SBX_BUCKETS; i++)
     for (struct sbx_run *run = s->by_id[i], *next; run; run = next) {
       next = run->next;

@@ -66,7 +66,8 @@ int sbx_zygote_note_descriptors(struct sbx_zygote *z) {
     return -errno;
   for (struct dirent *e; rc == 0 && (e = readdir(dir));) {
     int fd = (int)strtol(e->d_name, NULL, 10);
-    bool closed = fd == dirfd(dir) || fd == z->epoll_fd || fd == z->io_fd || fd == z->status[0];
+    bool closed = fd == dirfd(dir) || fd == z->epoll_fd || fd == z->io_fd || fd == z->status[0] ||
+                  fd == z->shared.pen_fd;
     if (fd > SBX_GUEST_DATA_FD && !closed)
       rc = add_kept(z, fd);
   }

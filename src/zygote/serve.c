@@ -30,6 +30,7 @@ struct guest {
   bool failed; /* `err` says why it never became one */
   struct sbx_err err;
   struct sbx_guest state;
+  struct sbx_stall stall; /* its cgroup */
 };
 
 struct loop {
@@ -84,6 +85,7 @@ static void forget(struct loop *l, struct guest *g) {
   epoll_ctl(l->zygote->epoll_fd, EPOLL_CTL_DEL, g->pidfd, NULL);
   sbx_fd_close(&g->pidfd);
   l->running--;
+  sbx_stalls_give_back(l->zygote, &g->stall);
   free(g);
 }
 
@@ -130,8 +132,10 @@ static bool start_guest(struct loop *l, struct sbx_ctl *msg, const int *fds, int
   struct sbx_guard_run run = sbx_zygote_guard_run(l->zygote, &msg->u.run_args);
   sbx_zygote_make_ready(&run, &msg->u.run_args);
   struct guest *g = calloc(1, sizeof *g);
-  pid_t self = getpid(), pid = g ? sbx_spares_use(l->zygote, msg, fds, sbx_now_mono_ns()) : -1;
-  if (pid == 0 && (pid = fork()) == 0) {
+  pid_t self = getpid(), pid = -1;
+  if (g)
+    pid = sbx_spares_use(l->zygote, msg, fds, sbx_now_mono_ns(), &g->stall);
+  if (pid == 0 && (pid = sbx_stalls_fork(l->zygote, &g->stall)) == 0) {
     free(g);
     sbx_zygote_become_guest(l->zygote, msg, fds, self);
     return true;
@@ -201,7 +205,9 @@ static void on_gone(struct loop *l, struct guest *g) {
   struct sbx_ctl *msg = report(g->failed ? SBX_CTL_FAILED : SBX_CTL_EXIT, g->id);
   if (g->failed)
     msg->u.err = g->err;
-  else
+  else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && sbx_cgroup_ran_out(&g->stall))
+    sbx_guest_blame(&g->state, SBX_REASON_MEMORY);
+  if (!g->failed)
     msg->u.exit = *sbx_guest_report(&g->state);
   tell(msg);
   forget(l, g);
@@ -209,7 +215,7 @@ static void on_gone(struct loop *l, struct guest *g) {
 
 static void on_time(struct loop *l) {
   uint64_t now = sbx_now_mono_ns(), first = UINT64_MAX;
-  sbx_spares_due(now);
+  sbx_spares_due(l->zygote, now);
   if (now < l->next_ns)
     return;
   for (struct guest *g = l->guests; g; g = g->next) {
@@ -254,7 +260,8 @@ static int open_loop(struct sbx_zygote *z) {
   z->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
   if (z->epoll_fd < 0 || epoll_ctl(z->epoll_fd, EPOLL_CTL_ADD, SBX_CTL_FD, &control) < 0)
     return -errno;
-  return sbx_zygote_note_descriptors(z);
+  int rc = sbx_stalls_open(z);
+  return rc < 0 ? rc : sbx_zygote_note_descriptors(z);
 }
 
 /* Reads the policy and opens what the guests' guards share. */
@@ -265,7 +272,8 @@ static int prepare(struct sbx_zygote *z, struct sbx_err *err) {
   if (rc < 0)
     return rc;
   sbx_fd_close(&fd);
-  z->shared = (struct sbx_guard_shared){.policy = &z->policy, .net_fd = -1, .forked = true};
+  z->shared =
+      (struct sbx_guard_shared){.policy = &z->policy, .net_fd = -1, .pen_fd = -1, .forked = true};
   rc = sbx_guards_open(&z->shared, err);
   if (rc < 0)
     return rc;

@@ -20,6 +20,7 @@
 struct spare {
   pid_t pid;
   int sock;
+  struct sbx_stall stall;
   unsigned views;                   /* sbx_zygote_ready_count() when it was forked */
   const struct sbx_ready_view *one; /* that it has entered, and no other; NULL: it may enter any */
 };
@@ -28,11 +29,12 @@ static struct spare *spares; /* the oldest first: it has had the most time */
 static unsigned n_spares, room, target;
 static uint64_t idle_ns; /* when all are let go; 0: there were no runs */
 
-static void let_go(struct spare spare) {
+static void let_go(const struct sbx_zygote *zygote, struct spare spare) {
   kill(spare.pid, SIGKILL);
   sbx_fd_close(&spare.sock);
   while (waitpid(spare.pid, NULL, 0) < 0 && errno == EINTR)
     ;
+  sbx_stalls_give_back(zygote, &spare.stall);
 }
 
 static unsigned wanted(const struct sbx_policy *policy) {
@@ -64,11 +66,11 @@ uint64_t sbx_spares_next_ns(void) {
   return n_spares > 0 ? idle_ns : UINT64_MAX;
 }
 
-void sbx_spares_due(uint64_t now_ns) {
+void sbx_spares_due(const struct sbx_zygote *zygote, uint64_t now_ns) {
   if (now_ns < idle_ns)
     return;
   while (n_spares > 0)
-    let_go(spares[--n_spares]);
+    let_go(zygote, spares[--n_spares]);
   target = 0;
 }
 
@@ -79,7 +81,7 @@ static bool suits(const struct spare *spare, const struct sbx_ctl_run *args) {
 }
 
 pid_t sbx_spares_use(const struct sbx_zygote *zygote, struct sbx_ctl *msg, const int *fds,
-                     uint64_t now_ns) {
+                     uint64_t now_ns, struct sbx_stall *stall) {
   if (zygote->policy.spares == 0)
     return 0;
   idle_ns = now_ns + IDLE_NS;
@@ -90,9 +92,10 @@ pid_t sbx_spares_use(const struct sbx_zygote *zygote, struct sbx_ctl *msg, const
     if (suits(&spare, &msg->u.run_args) &&
         sbx_ctl_send(spare.sock, msg, fds, sbx_zygote_run_fds(zygote)) == 0) {
       sbx_fd_close(&spare.sock);
+      *stall = spare.stall;
       return spare.pid;
     }
-    let_go(spare);
+    let_go(zygote, spare);
   }
   /* With one alone, a run that follows another would find it unprepared. */
   if (target < AUTO_MAX)
@@ -118,7 +121,8 @@ bool sbx_spares_fork(struct sbx_zygote *zygote) {
   /* Under network rules a guest's filter is the last guard, and its listener a run's own. */
   bool rules = zygote->policy.permit & SBX_PERMIT_NET_RULES;
   struct sbx_ctl_run *expected = rules ? NULL : sbx_zygote_expected();
-  pid_t self = getpid(), pid = fork();
+  struct sbx_stall stall;
+  pid_t self = getpid(), pid = sbx_stalls_fork(zygote, &stall);
   if (pid == 0) {
     sbx_zygote_become_spare(zygote, pair[1], self, expected);
     return true;
@@ -129,7 +133,7 @@ bool sbx_spares_fork(struct sbx_zygote *zygote) {
     idle_ns = 0;
     return false;
   }
-  spares[n_spares++] = (struct spare){pid, pair[0], sbx_zygote_ready_count(),
+  spares[n_spares++] = (struct spare){pid, pair[0], stall, sbx_zygote_ready_count(),
                                       expected ? sbx_zygote_find_ready(expected) : NULL};
   return false;
 }

@@ -92,12 +92,18 @@ int sbx_zygote_begin_guest(struct sbx_zygote *zygote, int zygote_pid, struct sbx
  * another is wanted while so many guests run, to be forked when there is nothing else to do;
  * returns true in the spare. All are let go when there were no runs for a while. */
 pid_t sbx_spares_use(const struct sbx_zygote *zygote, struct sbx_ctl *run, const int *fds,
-                     uint64_t now_ns);
+                     uint64_t now_ns, struct sbx_stall *stall);
 bool sbx_spares_wanted(const struct sbx_policy *policy, size_t running, uint64_t now_ns);
 bool sbx_spares_fork(struct sbx_zygote *zygote);
 uint64_t sbx_spares_next_ns(void);
 unsigned sbx_spares_count(void);
-void sbx_spares_due(uint64_t now_ns);
+void sbx_spares_due(const struct sbx_zygote *zygote, uint64_t now_ns);
+
+/* stalls.c: in the zygote. fork(2), into a cgroup where guests have some: `stall` is the guest's
+ * until it is given back, when the guest has been waited for. */
+int sbx_stalls_open(const struct sbx_zygote *zygote);
+pid_t sbx_stalls_fork(const struct sbx_zygote *zygote, struct sbx_stall *stall);
+void sbx_stalls_give_back(const struct sbx_zygote *zygote, struct sbx_stall *stall);
 
 /* How many descriptors a RUN has. */
 int sbx_zygote_run_fds(const struct sbx_zygote *zygote);

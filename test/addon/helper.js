@@ -41,6 +41,7 @@ export function policy(fields) {
     spares: 0,
     netAllow: [],
     netDeny: [],
+    cgroup: [],
     ...fields,
   };
 }

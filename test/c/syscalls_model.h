@@ -207,6 +207,7 @@ static inline uint32_t model_rule(const struct sbx_seccomp_options *o, enum sbx_
   uint32_t mode = (uint32_t)a[rule == SBX_RULE_MKNODAT ? 2 : 1] & S_IFMT;
   switch ((int)rule) {
   case SBX_RULE_ABSENT:
+  case SBX_RULE_CLONE3:
     return ERR(ENOSYS);
   case SBX_RULE_ALLOW:
     return ALLOW;

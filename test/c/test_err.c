@@ -38,8 +38,8 @@ static void odd_arguments(void) {
 
 static void names(void) {
   static const char *const expected[] = {
-      "none", "policy",     "control",  "fork",    "fds",  "workdir", "rlimits",  "namespaces",
-      "view", "privileges", "landlock", "seccomp", "exec", "preload", "supervise"};
+      "none", "policy", "control",    "fork",     "fds",     "workdir", "rlimits", "namespaces",
+      "view", "cgroup", "privileges", "landlock", "seccomp", "exec",    "preload", "supervise"};
   int good = sizeof expected / sizeof expected[0] == SBX_STAGE_COUNT;
   for (uint32_t i = 0; good && i < SBX_STAGE_COUNT; i++)
     good &= strcmp(sbx_stage_name(i), expected[i]) == 0;

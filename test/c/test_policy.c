@@ -15,6 +15,7 @@ static char *deny_one[] = {"/usr/secret", NULL};
 static char *zygote_one[] = {"/usr/bin/node", "--single-threaded", NULL};
 static char *net_allow_one[] = {"*.example.com:443", "10.0.0.0/8", NULL};
 static char *net_deny_one[] = {"secret.example.com", NULL};
+static char *cgroup_one[] = {"/sys/fs/cgroup/a", NULL};
 static char *none[] = {NULL};
 static char *argv_short[] = {"n", NULL};
 
@@ -42,6 +43,7 @@ static const struct sbx_policy sample = {
     .spares = 3,
     .net_allow = net_allow_one,
     .net_deny = net_deny_one,
+    .cgroup = cgroup_one,
 };
 
 static int same_list(char *const *a, char *const *b) {
@@ -56,10 +58,10 @@ static int same(const struct sbx_policy *a, const struct sbx_policy *b) {
          same_list(a->env, b->env) && same_list(a->grants, b->grants) &&
          same_list(a->deny, b->deny) && same_list(a->zygote_argv, b->zygote_argv) &&
          same_list(a->net_allow, b->net_allow) && same_list(a->net_deny, b->net_deny) &&
-         a->max_forks == b->max_forks && a->preload_ms == b->preload_ms &&
-         a->max_tasks == b->max_tasks && a->max_threads == b->max_threads &&
-         a->spares == b->spares && a->use == b->use && a->permit == b->permit &&
-         a->tmp_bytes == b->tmp_bytes && a->timeout_ms == b->timeout_ms &&
+         same_list(a->cgroup, b->cgroup) && a->max_forks == b->max_forks &&
+         a->preload_ms == b->preload_ms && a->max_tasks == b->max_tasks &&
+         a->max_threads == b->max_threads && a->spares == b->spares && a->use == b->use &&
+         a->permit == b->permit && a->tmp_bytes == b->tmp_bytes && a->timeout_ms == b->timeout_ms &&
          a->grace_ms == b->grace_ms && a->cpu_ms == b->cpu_ms &&
          a->memory_bytes == b->memory_bytes && a->data_bytes == b->data_bytes &&
          a->max_files == b->max_files && a->max_file_bytes == b->max_file_bytes;
@@ -127,7 +129,7 @@ static int refused(const uint8_t *bytes, size_t n, const char *field) {
   return good;
 }
 
-/* Offsets in the encoding: 128 bytes of numbers, then the strings behind their lengths. */
+/* Offsets in the encoding: 152 bytes of numbers, then the strings behind their lengths. */
 enum {
   AT_MAGIC = 0,
   AT_VERSION = 4,
@@ -138,8 +140,9 @@ enum {
   AT_ZYGOTEC = 24,
   AT_NET_ALLOWC = 28,
   AT_NET_DENYC = 32,
-  AT_TIMEOUT = 48,
-  AT_PATH = 144
+  AT_CGROUPC = 48,
+  AT_TIMEOUT = 56,
+  AT_PATH = 152
 };
 
 static size_t list_end(size_t at, char *const *list) {
@@ -156,7 +159,8 @@ static void truncations(void) {
   size_t grants_at = list_end(env_at, env_one), deny_at = list_end(grants_at, grants_one);
   size_t zygote_at = list_end(deny_at, deny_one), allow_at = list_end(zygote_at, zygote_one);
   size_t net_deny_at = list_end(allow_at, net_allow_one);
-  int good = list_end(net_deny_at, net_deny_one) == n;
+  size_t cgroup_at = list_end(net_deny_at, net_deny_one);
+  int good = list_end(cgroup_at, cgroup_one) == n;
   for (size_t cut = 0; cut < n; cut++)
     good &= refused(bytes, cut,
                     cut < AT_PATH       ? "length"
@@ -167,7 +171,8 @@ static void truncations(void) {
                     : cut < zygote_at   ? "deny"
                     : cut < allow_at    ? "zygote_argv"
                     : cut < net_deny_at ? "network.allow"
-                                        : "network.deny");
+                    : cut < cgroup_at   ? "network.deny"
+                                        : "cgroup");
   ok(good, "cut at any byte it is refused, and the error names the field that was cut");
   uint8_t *longer = malloc(n + 1);
   if (!longer)
@@ -193,23 +198,24 @@ static void damaged_fields(void) {
   damage("another magic number is refused", AT_MAGIC, 1, "magic");
   damage("another version is refused", AT_VERSION, SBX_POLICY_VERSION + 1, "version");
   damage("no argument at all is refused", AT_ARGC, 0, "argv");
-  damage("an argument too many is refused", AT_ARGC, 15, "argv");
+  damage("an argument too many is refused", AT_ARGC, 16, "argv");
   damage("an argument too few is refused", AT_ARGC, 3, "end");
   damage("more arguments than allowed are refused", AT_ARGC, SBX_POLICY_MAX_STRINGS + 1, "argv");
   damage("a huge count takes no memory", AT_ARGC, UINT32_MAX, "argv");
-  damage("a variable too many is refused", AT_ENVC, 3, "network.deny");
+  damage("a variable too many is refused", AT_ENVC, 3, "cgroup");
   damage("a variable too few is refused", AT_ENVC, 1, "end");
   damage("a huge count of variables is refused", AT_ENVC, UINT32_MAX, "env");
-  damage("a grant too many is refused", AT_GRANTC, 9, "grants");
+  damage("a grant too many is refused", AT_GRANTC, 10, "grants");
   damage("a grant too few is refused", AT_GRANTC, 1, "end");
-  damage("a denied path too many is refused", AT_DENYC, 2, "network.deny");
+  damage("a denied path too many is refused", AT_DENYC, 2, "cgroup");
   damage("a denied path too few is refused", AT_DENYC, 0, "end");
-  damage("an argument of the zygote too many is refused", AT_ZYGOTEC, 3, "network.deny");
+  damage("an argument of the zygote too many is refused", AT_ZYGOTEC, 3, "cgroup");
   damage("an argument of the zygote too few is refused", AT_ZYGOTEC, 1, "end");
-  damage("an allowed host too many is refused", AT_NET_ALLOWC, 4, "network.allow");
+  damage("an allowed host too many is refused", AT_NET_ALLOWC, 5, "network.allow");
   damage("an allowed host too few is refused", AT_NET_ALLOWC, 1, "end");
-  damage("a denied host too many is refused", AT_NET_DENYC, 2, "network.deny");
+  damage("a denied host too many is refused", AT_NET_DENYC, 2, "cgroup");
   damage("a denied host too few is refused", AT_NET_DENYC, 0, "end");
+  damage("a cgroup too few is refused", AT_CGROUPC, 0, "end");
   damage("a timeout of 0 is refused", AT_TIMEOUT, 0, "timeout_ms");
   damage("a path of length 0 is refused", AT_PATH, 0, "exec_path");
   damage("a path longer than the rest is refused", AT_PATH, UINT32_MAX, "exec_path");

@@ -101,7 +101,7 @@ static void frames(void) {
 static void save_policy(const char *name, char **argv, char **env, size_t cut) {
   char *grants[] = {"r/usr", "w/out", NULL}, *deny[] = {"/usr/secret", NULL},
        *zygote[] = {"node", "zygote.cjs", NULL}, *net_allow[] = {"*.example.com:443", NULL},
-       *net_deny[] = {"10.0.0.0/8", NULL};
+       *net_deny[] = {"10.0.0.0/8", NULL}, *cgroup[] = {"auto", NULL};
   struct sbx_policy policy = {.exec_path = "/usr/bin/node",
                               .argv = argv,
                               .env = env,
@@ -116,7 +116,8 @@ static void save_policy(const char *name, char **argv, char **env, size_t cut) {
                               .zygote_argv = zygote,
                               .max_forks = 100,
                               .net_allow = net_allow,
-                              .net_deny = net_deny};
+                              .net_deny = net_deny,
+                              .cgroup = cgroup};
   uint8_t *bytes = NULL;
   size_t n = 0;
   REQUIRE(sbx_policy_encode(&policy, &bytes, &n, NULL) == 0 && cut < n);

@@ -70,6 +70,7 @@ const execution: Required<ExecutionConfig> = {
   spares: 'auto',
   maxFileSizeMb: 1,
   tmpSizeMb: 1,
+  cgroup: 'off',
 };
 const permissions: PermissionsConfig = {
   env: { allow: ['A'] },
