@@ -19,6 +19,6 @@ for file in cgroup.procs cgroup.threads cgroup.subtree_control; do
 done
 chmod 755 /pkg
 sh -c 'echo $$ >/sys/fs/cgroup/user.service/host/cgroup.procs; shift
-  exec setpriv --reuid 1000 --regid 1000 --clear-groups "$@"' sh - node test/cgroup.test.js || failed=1
+  exec /usr/bin/setpriv --reuid 1000 --regid 1000 --clear-groups "$@"' sh - node test/cgroup.test.js || failed=1
 ls $top/user.service | grep sbx- && failed=1
 exit $failed
