@@ -3,25 +3,24 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
-import { Places } from '../lib/preload.js';
+
+// The time of the next look is not waited for. The clock is taken when it is loaded.
+const { now } = Date;
+let ahead = 0;
+Date.now = () => now() + ahead;
+const { Places } = await import('../lib/preload.js');
+Date.now = now;
 
 /** @param {any} t @param {Record<string, string>} files */
 function setUp(t, files) {
   const dir = fs.realpathSync(t.testdir(files));
-  const old = new Date(Date.now() - 60_000);
+  const old = new Date(now() - 60_000);
   for (const name of Object.keys(files)) fs.utimesSync(path.join(dir, name), old, old);
   const places = new Places([]);
   const learn = async (/** @type {string} */ workdir, /** @type {string[]} */ names) => {
     const said = JSON.stringify(names.map((name) => path.join(dir, name)));
     await places.learn(places.at(workdir, []), Buffer.from(said), [`r${dir}`]);
   };
-  // The time of the next look is not waited for.
-  const { now } = Date;
-  let ahead = 0;
-  Date.now = () => now() + ahead;
-  t.teardown(() => {
-    Date.now = now;
-  });
   const look = () => {
     ahead += 2000;
     return places.changed();
