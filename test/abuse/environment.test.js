@@ -156,14 +156,6 @@ t.test('63. what opens an inspector leaves the run as it was', async (t) => {
     await new Promise((resolve) => setTimeout(resolve, 100));
     return 'went on';`);
   t.match(await run(t, body), { ok: true, data: 'went on' });
-  const bindings = handler(`
-    const results = [];
-    for (const name of ['fs', 'spawn_sync', 'process_wrap', 'tcp_wrap'])
-      try { results.push(typeof process.binding(name)); } catch (error) { results.push(error.code); }
-    return results;`);
-  const { ok, data } = await run(t, bindings);
-  t.ok(ok);
-  t.equal(data.length, 4, 'internals are there to be had, and no border');
 });
 
 t.test('64. a file that is swapped all the time is one of its versions', async (t) => {

@@ -1,5 +1,6 @@
 export default {
-  title: 'turns off what guards it in its own memory, through /proc/self/mem (deno#720)',
+  title:
+    'writes to its own memory through /proc/self/mem, and opens a file outside by the system call',
   category: 'code',
   guards: ['landlock', 'namespaces'],
   act: ({ attempt, fs, raw, readFd, sys, AT_FDCWD, input }) =>

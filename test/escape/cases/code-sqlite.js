@@ -1,5 +1,5 @@
 export default {
-  title: 'reads a file outside through a database that attaches it',
+  title: 'opens a database outside',
   category: 'code',
   guards: ['landlock'],
   node: 22,
@@ -13,16 +13,15 @@ export default {
     database.close();
   },
   act: ({ attempt, coded, path, input }) =>
-    attempt('attach', async () => {
+    attempt('open', async () => {
       const name = 'node:sqlite';
       const { DatabaseSync } = await import(name);
-      const database = new DatabaseSync(':memory:');
       try {
-        database.exec(`ATTACH '${path.join(input.outside, 'data.sqlite')}' AS other`);
+        const database = new DatabaseSync(path.join(input.outside, 'data.sqlite'));
+        return database.prepare('SELECT text FROM secrets').all();
       } catch (error) {
         const SQLITE_CANTOPEN = 14;
         throw error.errcode === SQLITE_CANTOPEN ? coded('EACCES', String(error)) : error;
       }
-      return database.prepare('SELECT text FROM other.secrets').all();
     }),
 };

@@ -1,5 +1,5 @@
 export default {
-  title: 'reads a file in a worker thread (rust-landlock#37: threads without the ruleset)',
+  title: 'reads a file in a worker thread',
   category: 'code',
   guards: ['landlock', 'namespaces'],
   act: ({ attempt, coded, input }) =>

@@ -6,7 +6,6 @@ export default {
     const at = (name) => path.join(input.outside, name);
     await attempt('file', () => fs.writeFileSync(at('new.txt'), ''));
     await attempt('mkdirSync', () => fs.mkdirSync(at('new')));
-    await attempt('mkdtempSync', () => fs.mkdtempSync(at('temporary-')));
     await attempt('symlinkSync', () => fs.symlinkSync('secret.txt', at('link')));
   },
 };

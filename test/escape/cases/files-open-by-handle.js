@@ -1,5 +1,5 @@
 export default {
-  title: 'opens a file by its handle, past all directories (shocker)',
+  title: 'opens a file by its handle, past all directories',
   category: 'files',
   guards: ['landlock', 'seccomp', 'privileges'],
   control: 'root',

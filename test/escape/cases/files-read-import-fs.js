@@ -1,5 +1,5 @@
 export default {
-  title: "reads a file with what await import('node:fs/promises') gives, around patched require",
+  title: "reads a file with what await import('node:fs/promises') gives",
   category: 'files',
   guards: ['landlock', 'namespaces'],
   act: ({ attempt, input }) =>

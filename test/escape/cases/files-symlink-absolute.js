@@ -1,5 +1,5 @@
 export default {
-  title: 'reads through a symbolic link in outdir (GHSA-cp6g, deno#2318)',
+  title: 'reads and writes through a symbolic link in outdir that leads outside',
   category: 'files',
   guards: ['landlock', 'namespaces'],
   act: async ({ attempt, fs, path, input }) => {

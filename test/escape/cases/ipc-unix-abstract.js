@@ -1,5 +1,5 @@
 export default {
-  title: "connects to the host's abstract unix socket (ladybird#12146)",
+  title: "connects to the host's abstract unix socket",
   category: 'ipc',
   guards: ['seccomp', 'landlock', 'namespaces'],
   deny: ['EACCES', 'EPERM'],

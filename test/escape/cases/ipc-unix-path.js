@@ -1,5 +1,5 @@
 export default {
-  title: "connects to the host's unix socket by its path (nodejs CVE-2026-21636, docker.sock)",
+  title: "connects to the host's unix socket by its path",
   category: 'ipc',
   guards: ['seccomp', 'namespaces'],
   deny: ['EACCES', 'EPERM'],

@@ -1,13 +1,13 @@
 export default {
-  title: 'changes the mode of a file of its package, through a descriptor that may only read',
+  title: 'changes the mode of a file of its package',
   category: 'metadata',
   guards: ['seccomp', 'namespaces', 'privileges'],
   deny: ['EACCES', 'EPERM', 'EROFS', 'ENOSYS'],
-  act: async ({ attempt, coded, fs, path, input }) => {
+  act: async ({ attempt, coded, fs, path, sys, input }) => {
     const file = path.join(input.package, 'data.txt');
-    await attempt('fchmodSync', () => {
+    await attempt('fchmod', () => {
       const fd = fs.openSync(file, 'r');
-      fs.fchmodSync(fd, 0o600);
+      sys('fchmod', fd, 0o600);
       // Without mounts fchmod says that it has, and has not, so that writers of files go on.
       if ((fs.fstatSync(fd).mode & 0o777) !== 0o600) throw coded('EPERM', 'fchmod is ignored');
     });

@@ -1,12 +1,12 @@
 export default {
-  title: 'resolves paths outside with realpath and realpath.native (nodejs CVE-2025-55130)',
+  title: 'resolves a path outside',
   category: 'metadata',
   guards: ['namespaces'],
   openIn: ['no-userns', 'bare'],
   proof: 'call',
-  act: async ({ attempt, fs, path, input }) => {
-    const way = path.join(input.outside, 'dir', '..', 'secret.txt');
-    await attempt('realpathSync', () => fs.realpathSync(way));
-    await attempt('native', () => fs.realpathSync.native(way));
-  },
+  act: ({ attempt, sys, fs, AT_FDCWD, O_PATH, input }) =>
+    attempt('/proc/self/fd', () => {
+      const fd = sys('openat', AT_FDCWD, `${input.outside}/dir`, O_PATH, 0);
+      return fs.readlinkSync(`/proc/self/fd/${fd}`);
+    }),
 };

@@ -4,10 +4,9 @@ export default {
   guards: ['namespaces'],
   openIn: ['no-userns', 'bare'],
   proof: 'call',
-  act: async ({ attempt, fs, input }) => {
+  act: async ({ attempt, fs, sys, input }) => {
     await attempt('statSync', () => fs.statSync(input.target).size);
-    await attempt('lstatSync', () => fs.lstatSync(input.other).mtimeMs);
     await attempt('accessSync', () => fs.accessSync(input.target));
-    await attempt('statfsSync', () => fs.statfsSync(input.outside).blocks);
+    await attempt('statfs', () => sys('statfs', input.outside, Buffer.alloc(256)));
   },
 };
