@@ -145,7 +145,7 @@ const schema = z
             .refine((at) => at === 'auto' || at === 'off' || isAbsolute(at), CGROUP)
             .refine((at) => !at.includes('\0'), 'must not contain a NUL character')
             .refine((at) => at.length <= 1024, 'must be a path: it is too long')
-            .default('auto'),
+            .default('off'),
           preloadTimeoutMs: whole(1, MAX_TIMER_MS, 'milliseconds').default(30_000),
         })
         .prefault({}),

@@ -201,11 +201,11 @@ export interface ExecutionConfig {
   /** Milliseconds that loading them may take. Default 30000. */
   preloadTimeoutMs?: number;
   /** A cgroup (version 2) for each guest: the kernel holds its memory, swap and tasks, and gives all
-   * guests equal shares of processors and disks. `'auto'`, the default: where the cgroup above the
+   * guests equal shares of processors and disks. `'off'`, the default: none. `'auto'`: where the cgroup above the
    * host's own was delegated to it, and otherwise none, which `isolation()` says. A path: the absolute
    * path of a cgroup that has no processes of its own and is the sandbox's to divide; made when only its
    * last part is missing. When it cannot be used, `strict` refuses every run (`ISOLATION_UNAVAILABLE`).
-   * `'off'`: none. The host is never moved. Not of guests that are forked with `preload`. See
+   * The host is never moved. Not of guests that are forked with `preload`. See
    * `docs/configuration.md`. */
   cgroup?: 'auto' | 'off' | (string & {});
 }

@@ -36,7 +36,8 @@ const layerOf = (runner) =>
 t.test('what may be given', async (t) => {
   const given = (/** @type {any} */ cgroup) =>
     parseConfig({ execution: { cgroup } }).execution.cgroup;
-  t.equal(given(undefined), 'auto');
+  t.equal(given(undefined), 'off');
+  t.equal(given('auto'), 'auto');
   t.equal(given('off'), 'off');
   t.equal(given('/sys/fs/cgroup/a'), '/sys/fs/cgroup/a');
   for (const wrong of ['', 'on', 'a/b', './a', true, 1, null, `/${'a'.repeat(2000)}`, '/a\0b'])
@@ -50,10 +51,11 @@ t.test("'off' is off, and said to be", async (t) => {
 });
 
 t.test("'auto' says what there is, or how to get it", async (t) => {
-  const layer = layerOf(sandbox(t));
+  const runner = sandbox(t, { execution: { cgroup: 'auto' } });
+  const layer = layerOf(runner);
   if (divided) t.match(layer, { status: /active|partial/, detail: /memory/ });
   else t.match(layer, { status: 'unavailable', detail: /shared by thread/, mend: /Delegate=yes/ });
-  t.same(sandbox(t).isolation().broken, [], 'and promises nothing');
+  t.same(runner.isolation().broken, [], 'and promises nothing');
 });
 
 t.test('a path that cannot be used', async (t) => {
@@ -116,7 +118,7 @@ for (const startup of /** @type {const} */ (['spawn', 'fork']))
     const before = pens();
     const runner = sandbox(t, {
       startup,
-      execution: { memoryMb: 128, tmpSizeMb: 8 },
+      execution: { cgroup: 'auto', memoryMb: 128, tmpSizeMb: 8 },
       permissions: { filesystem: { allow: ['/proc'] } },
     });
     const dir = project(t, where);
@@ -160,7 +162,7 @@ t.test('guests at the same time are apart', { skip }, async (t) => {
   for (const startup of /** @type {const} */ (['spawn', 'fork'])) {
     const runner = sandbox(t, {
       startup,
-      execution: { concurrency: 6, spares: 2 },
+      execution: { cgroup: 'auto', concurrency: 6, spares: 2 },
       permissions: { filesystem: { allow: ['/proc'] } },
     });
     const dir = project(
@@ -188,7 +190,7 @@ t.test('kill -9', { skip }, async (t) => {
       project(t, {
         'host.mjs': `
       import { createSandboxRunner } from '${new URL('../lib/index.js', import.meta.url).href}';
-      const runner = createSandboxRunner({ startup: '${startup}' });
+      const runner = createSandboxRunner({ startup: '${startup}', execution: { cgroup: 'auto' } });
       await runner.run({ file: './handler.mjs', export: 'handle' }, 'wait', { requestId: '1', workdir: '${dir}', outdir: '${dir}' });`,
       }),
       'host.mjs',
@@ -215,7 +217,7 @@ t.test('what everybody has left is removed by the next runner', { skip }, async 
   const left = path.join(place, `sbx-${gone.pid}`);
   fs.mkdirSync(left);
   fs.mkdirSync(path.join(left, 'guest0'));
-  const runner = sandbox(t);
+  const runner = sandbox(t, { execution: { cgroup: 'auto' } });
   t.ok((await go(runner, project(t, handler('return 1;')))).ok);
   t.notOk(fs.existsSync(left));
 });

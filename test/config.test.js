@@ -21,7 +21,7 @@ t.test('what is assumed where nothing is said', async (t) => {
       maxResultBytes: 16 * 2 ** 20,
       maxOpenFiles: 256,
       tmpSizeMb: 64,
-      cgroup: 'auto',
+      cgroup: 'off',
       maxHostCalls: 64,
       maxMessageBytes: 4 * 2 ** 20,
       maxForks: 10_000,
