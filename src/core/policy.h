@@ -65,8 +65,8 @@ struct sbx_policy {
   /* Not 0: a zygote loads foreign modules before it forks, see sbx_guard_run.zygote, and has so
    * long for it. */
   uint64_t preload_ms;
-  uint64_t max_tasks;           /* RLIMIT_NPROC of such a zygote and all its guests together */
-  uint64_t max_threads;         /* 0 = no limit: threads of a run's processes together */
+  uint64_t max_tasks;   /* RLIMIT_NPROC of such a zygote and all its guests together */
+  uint64_t max_threads; /* 0 = no limit: threads of a run's processes together */
   char **cgroup; /* of SBX_USE_CGROUP, one: "auto", or the path of one that is ours to divide */
   char **net_allow, **net_deny; /* patterns of core/netrules.h; NULL-terminated */
 };
