@@ -11,6 +11,9 @@ const LACKS = {
   container: ['namespaces', 'mounts'],
 };
 
+/** What one run of the suite may lack, since another one has it. */
+const OF_THE_SETUP = ['root', 'glibc'];
+
 const { SBX_MUST_WORK: must, SBX_MACHINE: machine = '' } = process.env;
 if (machine && !Object.hasOwn(LACKS, machine))
   throw new Error(`SBX_MACHINE=${machine} is none of ${Object.keys(LACKS).join(', ')}`);
@@ -20,6 +23,8 @@ function hasProgram(name) {
   return child_process.spawnSync('sh', ['-c', `command -v ${name}`]).status === 0;
 }
 
+const glibc = /** @type {any} */ (process.report.getReport()).header.glibcVersionRuntime;
+
 /** Whether there is one, and why there is none. @type {Record<string, () => string>} */
 const WHY = {
   namespaces: () => missing('namespaces'),
@@ -27,6 +32,7 @@ const WHY = {
   broker: () => missing('broker'),
   // Of the user, not of the machine: CI runs all of it as root and as an ordinary user.
   root: () => (process.getuid?.() === 0 ? '' : 'only root can do this'),
+  glibc: () => (glibc ? '' : 'this Node.js has another C library'),
   mounts: () => {
     const { status, stderr } = child_process.spawnSync('unshare', ['-m', 'true']);
     return status === 0 ? '' : `no mount namespace can be made: ${stderr}`;
@@ -52,10 +58,21 @@ export function needs(t, ...what) {
     const program = name.startsWith('program:') ? name.slice(8) : undefined;
     const why = program ? (hasProgram(program) ? '' : `${program} is not installed`) : WHY[name]();
     if (!why) continue;
-    const excused = name === 'root' || LACKS[machine]?.includes(name);
-    if (must === '1' && !excused) t.fail(`this machine must show it: ${why}`);
-    else t.skip(why);
+    lacks(t, name, why);
     return false;
   }
   return true;
+}
+
+/**
+ * What a test finds lacking by itself, where no probe could know it.
+ *
+ * @param {any} t
+ * @param {string} name
+ * @param {string} why
+ */
+export function lacks(t, name, why) {
+  const excused = OF_THE_SETUP.includes(name) || LACKS[machine]?.includes(name);
+  if (must === '1' && !excused) t.fail(`this machine must show it: ${why}`);
+  else t.skip(why);
 }

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { handler, project, run, sandbox, startup } from '../run/helper.js';
 import { host } from './helper.js';
+import { lacks, needs } from '../needs.js';
 
 /** For the time of a test. @param {any} t @param {Record<string, string>} variables */
 function setEnvironment(t, variables) {
@@ -127,7 +128,7 @@ t.test('63. native code in a guest has no more rights than JavaScript', async (t
 });
 
 t.test('63. set-uid programs give nothing', async (t) => {
-  if (process.getuid?.() !== 0) return t.comment('only root can make one that would');
+  if (!needs(t, 'root')) return;
   const dir = project(t, {});
   fs.chmodSync(dir, 0o755);
   const id = execFileSync('sh', ['-c', 'command -v id']).toString().trim();
@@ -136,7 +137,7 @@ t.test('63. set-uid programs give nothing', async (t) => {
   fs.chownSync(copy, 65533, 65533);
   fs.chmodSync(copy, 0o6755);
   if (String(spawnSync(copy, ['-u']).stdout) !== '65533\n')
-    return t.comment(`there is no control: ${dir} is mounted nosuid`);
+    return lacks(t, 'set-uid', `${dir} is mounted nosuid, so that there is no control`);
   const permissions = {
     env: { allow: ['PATH'] },
     capabilities: ['process:spawn'],

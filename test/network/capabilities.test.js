@@ -6,6 +6,7 @@ import net from 'node:net';
 import path from 'node:path';
 import t from 'tap';
 import { TELL, handler, hosts, project, resolver, run, serveHttp, sandbox } from './helper.js';
+import { needs } from '../needs.js';
 
 /** @param {string[]} allow @param {string[]} capabilities @param {object} [more] */
 function configure(allow, capabilities, more = {}) {
@@ -155,7 +156,8 @@ t.test('net:udp: each datagram goes by the rules', async (t) => {
 });
 
 t.test('without net:udp, what is sent or bound says what it would take', async (t) => {
-  if (!hasNamespaces(t)) return; // There is no socket then, which Node.js says of bind(2).
+  // There is no socket without, which Node.js says of bind(2).
+  if (!needs(t, 'namespaces')) return;
   const { port, seen } = await serveDatagrams(t);
   const code = `import dgram from 'node:dgram';\n${handler(`
     await new Promise((resolve, reject) => {
@@ -175,11 +177,7 @@ t.test('without net:udp, what is sent or bound says what it would take', async (
 });
 
 t.test('net:unix: paths of the view', async (t) => {
-  if (!hasNamespaces(t)) {
-    if (process.env.SBX_MUST_WORK) t.fail('there are no namespaces');
-    t.skip('there are no namespaces');
-    return;
-  }
+  if (!needs(t, 'namespaces')) return;
   const dirs = { open: project(t, {}), closed: project(t, {}) };
   for (const dir of Object.values(dirs)) {
     const server = net.createServer((socket) => socket.end(`hello from ${path.basename(dir)}`));

@@ -5,9 +5,10 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import t from 'tap';
-import { hasNamespaces, parentOf } from '../zygote/helper.js';
+import { parentOf } from '../zygote/helper.js';
 import { isAlive, isLauncher, until } from '../run/helper.js';
 import { TELL, handler, hosts, project, resolver, sandbox, serveHttp } from './helper.js';
+import { needs } from '../needs.js';
 
 const ref = { file: 'handler.mjs', export: 'handle' };
 
@@ -61,7 +62,7 @@ for (const [what, execution] of /** @type {[string, any][]} */ ([
   ['preloaded', { preload: ['./handler.mjs'] }],
 ]))
   t.test(`${what}: what a name has opened is open to its run alone`, async (t) => {
-    if (execution.preload && !hasNamespaces()) return t.pass('preloading needs namespaces');
+    if (execution.preload && !needs(t, 'namespaces')) return;
     resolver(t, () => '192.0.2.1');
     const { run } = setUp(t, ['a.test'], byName, { ...execution, concurrency: 8 });
     const inputs = Array.from({ length: 40 }, (_, i) =>
@@ -92,7 +93,7 @@ for (const [what, execution] of /** @type {[string, any][]} */ ([
   ['preloaded', { preload: ['./handler.mjs'] }],
 ]))
   t.test(`${what}: names over UDP, each run by a network of its own`, async (t) => {
-    if (!hasNamespaces()) return t.pass('it needs namespaces');
+    if (!needs(t, 'namespaces')) return;
     resolver(t, (name) => `192.0.2.${name.split('.')[0]}`);
     const { run } = setUp(t, ['*.test'], byDatagram, { ...execution, concurrency: 4 });
     const numbers = Array.from({ length: 20 }, (_, i) => i + 1);
@@ -177,7 +178,7 @@ t.test('a broker that is killed takes its guest along, and nothing else', async 
 });
 
 t.test("unix sockets of the view, by paths that are the guest's", async (t) => {
-  if (!hasNamespaces()) return t.pass('net:unix needs namespaces');
+  if (!needs(t, 'namespaces')) return;
   const dir = project(t, { 'a/x': '', 'b/x': '' });
   fs.chmodSync(dir, 0o755);
   for (const name of ['a', 'b']) {

@@ -1,16 +1,15 @@
 // The stub resolver: programs of other runtimes than Node.js, which a handler starts, resolve names as
 // dns.lookup does, with the same policy.
-import { spawnSync } from 'node:child_process';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import t from 'tap';
+import { needs } from '../needs.js';
 import { compileProgram } from './fixtures/program.js';
 import { hasNamespaces } from '../zygote/helper.js';
 import { NEVER, handler, hosts, resolver, run, serveHttp } from './helper.js';
 
 const { dir, program } = compileProgram(t);
 const apart = hasNamespaces();
-if (!apart && process.env.SBX_MUST_WORK) t.fail('there are no namespaces');
 
 const NO_NAME = 'Name or service not known';
 
@@ -169,13 +168,17 @@ t.test('beside other capabilities, and without any network', async (t) => {
   t.equal(none.data[2], 'Permission denied');
 });
 
-t.test('over UDP: where there is no network for it, sockets are refused', async (t) => {
-  if (apart) return t.pass('there is one');
-  const { data } = await play(t, configure(['a.test']), ['go:a.test:127.0.0.1', 'to:53:::1']);
-  t.match(data, ['Permission denied', /^(Bad file descriptor\. ){4}/]);
-});
+t.test(
+  'over UDP: where there is no network for it, sockets are refused',
+  { skip: apart },
+  async (t) => {
+    const { data } = await play(t, configure(['a.test']), ['go:a.test:127.0.0.1', 'to:53:::1']);
+    t.match(data, ['Permission denied', /^(Bad file descriptor\. ){4}/]);
+  },
+);
 
-t.test('over UDP: as musl, Go and glibc ask', { skip: !apart }, async (t) => {
+t.test('over UDP: as musl, Go and glibc ask', async (t) => {
+  if (!needs(t, 'namespaces')) return;
   const asked = resolver(t, (name) =>
     name === 'again.test'
       ? Object.assign(new Error('again'), { code: 'EAI_AGAIN', errno: -3001 })
@@ -212,7 +215,8 @@ t.test('over UDP: as musl, Go and glibc ask', { skip: !apart }, async (t) => {
   t.notOk(metrics.network.some((/** @type {any} */ { port }) => port !== undefined));
 });
 
-t.test('over UDP: nothing but the stub is reached', { skip: !apart }, async (t) => {
+t.test('over UDP: nothing but the stub is reached', async (t) => {
+  if (!needs(t, 'namespaces')) return;
   const mine = dgram.createSocket('udp4').bind(0, '127.0.0.1');
   await once(mine, 'listening');
   t.teardown(() => mine.close());
@@ -233,12 +237,8 @@ t.test('over UDP: nothing but the stub is reached', { skip: !apart }, async (t) 
   t.same(seen, [], 'nothing has come out');
 });
 
-t.test('a program with musl, as it is', { skip: !apart }, async (t) => {
-  const hasMusl = spawnSync('musl-gcc', ['--version']).status === 0;
-  if (!hasMusl) {
-    if (process.env.SBX_MUST_WORK) t.fail('there is no musl-gcc');
-    return t.pass('there is no musl-gcc');
-  }
+t.test('a program with musl, as it is', async (t) => {
+  if (!needs(t, 'namespaces', 'program:musl-gcc')) return;
   const { port } = await serveHttp(t);
   resolver(t, (name) => (name === 'a.test' ? '127.0.0.1' : ['198.51.100.1', '2606:4700::1']));
   const musl = compileProgram(t, ['musl-gcc', '-static']);

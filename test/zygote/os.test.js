@@ -1,16 +1,10 @@
 // What a guest is told of the machine is the same in each run, however the guest was started: the first
 // forked runs make their own view, later ones enter one that stands ready, spares have entered it before.
 import t from 'tap';
-import { loadBinding } from '../../lib/binding.js';
-import { probeGuards } from '../../lib/probe.js';
+import { needs } from '../needs.js';
 import { project, sandbox } from '../run/helper.js';
 
 const TIMES = 10;
-const { binding } = loadBinding();
-const { namespaces, landlock } = probeGuards(String(binding?.launcher)).guards;
-// Without Landlock a guest's /proc shows processes alone, and nothing is preloaded without either.
-const confined = namespaces.status === 'enforced' && landlock.status === 'enforced';
-const skip = !confined && process.env.SBX_MUST_WORK !== '1' && 'needs namespaces and Landlock';
 const files = {
   'loaded.cjs': '',
   'handler.cjs': `const os = require('node:os');
@@ -50,7 +44,9 @@ for (const [name, permissions] of Object.entries({
   'with a directory of /proc granted': { filesystem: { allow: ['/proc/sys/kernel'] } },
   'with network rules': { network: { allow: ['example.com'] } },
 }))
-  t.test(name, { skip }, async (t) => {
+  t.test(name, async (t) => {
+    // Without Landlock a guest's /proc shows processes alone, and nothing is preloaded without either.
+    if (!needs(t, 'namespaces', 'landlock')) return;
     const [spawned] = await ask(t, { startup: 'spawn', permissions }, 1);
     t.ok(spawned.cpus.length > 0 && spawned.cpus.length >= spawned.parallel, 'it has processors');
     t.same(spawned.proc, Array(5).fill(true));

@@ -2,7 +2,8 @@
 import { spawnSync } from 'node:child_process';
 import t from 'tap';
 import { handler, project } from '../run/helper.js';
-import { forking, hasNamespaces, zygotes } from './helper.js';
+import { forking, zygotes } from './helper.js';
+import { needs } from '../needs.js';
 
 const SIBLINGS = Number(process.env.SBX_TEST_SIBLINGS ?? 500);
 
@@ -58,9 +59,8 @@ t.test(`${SIBLINGS} siblings`, async (t) => {
   t.equal(seen.get('randomUUID')?.size, SIBLINGS);
 });
 
-const unable = !hasNamespaces() && process.env.SBX_MUST_WORK !== '1' && 'needs namespaces';
-const user = process.getuid?.() !== 0 && 'needs root, whose run shows it';
-t.test('siblings with the same pid', { skip: user || unable }, async (t) => {
+t.test('siblings with the same pid', async (t) => {
+  if (!needs(t, 'root', 'namespaces')) return;
   // A spare has its pid from before, and the second run makes a view, for which it takes one.
   const runner = forking(t, { execution: { spares: 0 } });
   const dir = project(t, draw);

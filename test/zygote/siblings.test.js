@@ -4,6 +4,7 @@ import t from 'tap';
 import { handler, project, run, until } from '../run/helper.js';
 import { forking, hasNamespaces, preloaded } from './helper.js';
 import fs from 'node:fs';
+import { needs } from '../needs.js';
 
 const victim = handler(`
   process.env.SECRET = 'the secret in the environment';
@@ -82,10 +83,7 @@ t.test('a guest beside another', async (t) => {
 });
 
 t.test('what was left in /tmp is not there for the next', async (t) => {
-  if (!hasNamespaces()) {
-    t.equal(process.env.SBX_MUST_WORK, undefined);
-    return t.comment('skipped: without namespaces there is no /tmp of its own');
-  }
+  if (!needs(t, 'namespaces')) return;
   const runner = forking(t);
   const write = handler(`
     const fs = await import('node:fs');

@@ -4,7 +4,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
 import { project } from '../run/helper.js';
-import { forking, hasNamespaces } from './helper.js';
+import { forking } from './helper.js';
+import { needs } from '../needs.js';
 
 // From the second or third on they enter one that is there, from the seventh on spares have entered it.
 const TIMES = 9;
@@ -88,11 +89,7 @@ t.test('a denied file that is put in the place of another', async (t) => {
 });
 
 t.test('/tmp is of one run, and what is granted in it is there', async (t) => {
-  if (!hasNamespaces()) {
-    t.comment('no namespaces, so that there is no private /tmp');
-    t.not(process.env.SBX_MUST_WORK, '1');
-    return;
-  }
+  if (!needs(t, 'namespaces')) return;
   const { dir, run } = setUp(t, {
     'handler.cjs': `const fs = require('node:fs');
       exports.handle = (outdir) => {
