@@ -10,9 +10,9 @@ const OUT_OF_MEMORY_SIGNALS = new Set(['SIGABRT', 'SIGTRAP', 'SIGILL', 'SIGSEGV'
 /** Of V8, of Node.js, and of C++ where nobody catches. */
 const OUT_OF_MEMORY =
   /out of memory|Allocation failed|std::bad_alloc|ERR_MEMORY_ALLOCATION_FAILED/i;
-/** Of assert(3), V8, libc's malloc and C++. */
+/** Of assert(3), V8, libc's malloc and C++, which names what was thrown unless memory is out by then. */
 const ASSERTION =
-  /assert(?:ion)?\b.*\bfail|Check failed|# Fatal error in|terminate called|double free|free\(\)|corrupt|stack smashing|\*\*\* .* \*\*\*/i;
+  /assert(?:ion)?\b.*\bfail|Check failed|# Fatal error in|terminate called .*(?:'.+'|without)|double free|free\(\)|corrupt|stack smashing|\*\*\* .* \*\*\*/i;
 /** How many lines V8 prints after it has said why, with room to spare. */
 const LAST_LINES = 64;
 const TOLD_LINES = 10;

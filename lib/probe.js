@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What this machine's kernel offers a guard, as the launcher's probe says (src/guards/report.h).
 import { execFile, spawnSync } from 'node:child_process';
+import { isMainThread } from 'node:worker_threads';
 
 /**
  * @typedef {object} GuardReport
@@ -60,6 +61,11 @@ export function probeGuards(launcher, cgroup = 'auto') {
 export function askGuards(launcher, cgroup = 'auto') {
   const { place, key } = questionOf(launcher, cgroup);
   if (known.has(key)) return undefined;
+  // A thread that ends meanwhile would leave the launcher to nobody, as a zombie; nor is this the host's loop.
+  if (!isMainThread) {
+    probeGuards(launcher, cgroup);
+    return undefined;
+  }
   let asking = asked.get(key);
   if (!asking) {
     asking = askLater(launcher, place, key).finally(() => asked.delete(key));

@@ -56,7 +56,7 @@ for (const startup of /** @type {const} */ (['spawn', 'fork'])) {
     const report = reportOf(result);
     t.same(
       Object.keys(report.environmentVariables).filter((name) => name !== 'TRACEPARENT'),
-      ['SBX_TEST_SHARED'],
+      ['SBX_TEST_SHARED', 'HOME'],
     );
     t.notMatch(report.text, /a-secret-of-the-host/);
     t.equal(report.header.host, result.error.name, 'the name of the machine is the guest’s');
