@@ -153,8 +153,11 @@ t.test('time follows the clock of the system', async (t) => {
   Date.now = () => real() + step;
   const fresh = '../lib/trace.js?fresh';
   const { now } = await import(fresh).finally(() => (Date.now = real));
-  for (step of [3_600_000, -3_600_000, 0])
-    t.ok(Math.abs(now() - (real() + step)) < 5, `set by ${step} ms`);
+  for (step of [3_600_000, -3_600_000, 0]) {
+    // A busy machine may stop this between two lines: what now() says lies between what is read around it.
+    const [from, time, to] = [real(), now(), real()];
+    t.ok(time >= from + step - 5 && time <= to + step + 5, `set by ${step} ms`);
+  }
   let last = now();
   for (let i = 0; i < 100_000; i++) {
     const time = now();
