@@ -28,6 +28,7 @@ const STATUS = /** @type {Record<string, number>} */ ({
   UNSUPPORTED_PLATFORM: 7,
   PROCESS_CRASHED: 8,
   HOST_LIMIT: 8,
+  OUTPUT_LIMIT: 9,
   TIMEOUT: 124,
   CPU_LIMIT: 124,
   THREAD_LIMIT: 124,
@@ -37,8 +38,8 @@ const STATUS = /** @type {Record<string, number>} */ ({
 
 const STATUS_HELP = `
 Exit status: 0 result, 1 the handler failed, 2 usage, 3 no such handler, 4 it exited, 5 its result
-cannot be sent, 6 permission denied, 7 this machine cannot, 8 it crashed, 124 time, CPU or thread limit,
-130 interrupted, 137 memory limit.`;
+cannot be sent, 6 permission denied, 7 this machine cannot, 8 it crashed, 9 it left too much in
+--outdir, 124 time, CPU or thread limit, 130 interrupted, 137 memory limit.`;
 
 /** @typedef {{ startup: 'spawn' | 'fork', ok: boolean, why?: string }} Tried */
 

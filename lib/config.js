@@ -126,6 +126,8 @@ const schema = z
           maxResultBytes: whole(0, MAX_RESULT_BYTES, 'bytes').default(16 * 2 ** 20),
           maxOpenFiles: whole(MIN_OPEN_FILES, 2 ** 20, 'descriptors').default(256),
           maxFileSizeMb: amount(0.001, 2 ** 30, 'MiB').optional(),
+          maxOutputMb: amount(0.001, 2 ** 30, 'MiB').default(1_024),
+          maxOutputFiles: whole(0, 1_000_000_000, 'files and directories').default(100_000),
           tmpSizeMb: amount(0, 2 ** 20, 'MiB').default(64),
           maxHostCalls: whole(1, 10_000, 'calls').default(64),
           maxMessageBytes: whole(1024, 2 ** 28, 'bytes').default(4 * 2 ** 20),

@@ -13,6 +13,8 @@ export type SandboxErrorCode =
   | 'CPU_LIMIT'
   /** Over `execution.maxThreads`. */
   | 'THREAD_LIMIT'
+  /** Over `execution.maxOutputMb` or `execution.maxOutputFiles`, or what it left cannot be counted (`details.unseen`). */
+  | 'OUTPUT_LIMIT'
   /** The handler threw, or its module failed to load (`details.phase` 'load'). */
   | 'HANDLER_ERROR'
   /** No such file (`details.tried`), or no such function in it (`details.exports`). */
@@ -177,6 +179,11 @@ export interface ExecutionConfig {
   maxOpenFiles?: number;
   /** MiB of the largest file a guest may write (`RLIMIT_FSIZE`). No limit by default. */
   maxFileSizeMb?: number;
+  /** MiB that a run may add to `ctx.outdir`, as the disk keeps them (holes of a file take none). Looked at some
+   * five times a second, and once more at the end: `OUTPUT_LIMIT`. What was written stays. 0.001 or more, default 1,024. */
+  maxOutputMb?: number;
+  /** Files, directories and links that a run may add there. 0 to 10^9, default 100,000. `OUTPUT_LIMIT`. */
+  maxOutputFiles?: number;
   /** MiB of the guest's own `/tmp`, which is there where namespaces are. Default 64; 0: none. */
   tmpSizeMb?: number;
   /** Calls of host functions that a run may have under way; `ctx.host` has more of them wait. 1 to 10,000,
@@ -506,6 +513,7 @@ export type KillReason =
   | 'cpu'
   | 'memory'
   | 'threads'
+  | 'output'
   | 'aborted'
   | 'disposed'
   | 'result'

@@ -16,6 +16,8 @@ import { build, deserialize } from './serialize.js';
  * @property {Readonly<import('./config.js').Config>} config
  * @property {SandboxError} [ending] why the host asked the run to end, if it did
  * @property {(why: SandboxError) => void} [end] ends it
+ * @property {import('./outdir.js').OutdirWatch} [output] what watches ctx.outdir
+ * @property {SandboxError} [left] what is wrong with what it left there
  * @property {() => import('./denials.js').Run} [allowed] what the guest may do
  * @property {() => readonly string[]} [printed] its newest lines
  * @property {import('./session.js').Session} [session] what was said while it ran
@@ -96,7 +98,7 @@ export function unreadable(cause) {
  * @returns {SandboxError | undefined}
  */
 function findFailure(outcome, run) {
-  const { config, ending, allowed, printed, session, fork } = run;
+  const { config, ending, left, allowed, printed, session, fork } = run;
   const { kind, reason, result, error, tooLarge, overflow, protocolError } = outcome;
   if (kind === 'setup') return notStarted(outcome, config);
   if (kind === 'launcher-lost') return ending ?? crashed('its launcher ended');
@@ -105,6 +107,7 @@ function findFailure(outcome, run) {
   if (overflow) return messageTooLarge(config);
   if (protocolError) return crashed(`it broke the protocol: ${protocolError}`);
   if (reason !== 'none') return supervised(outcome, config, ending);
+  if (left) return left;
   if (result !== null) return undefined;
   if (error) return guestError(error.toString(), config, allowed);
   // A fork has booted before it is one, and may not have come to say so.

@@ -153,6 +153,7 @@ function killReason({ kind, reason, tooLarge, protocolError }, ending) {
   if (protocolError) return 'protocol';
   if (reason === 'none') return undefined;
   if (reason !== 'term' && reason !== 'kill') return reason;
+  if (ending?.code === 'OUTPUT_LIMIT') return 'output';
   return ending?.code === 'DISPOSED' ? 'disposed' : 'aborted';
 }
 

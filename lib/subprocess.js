@@ -6,7 +6,7 @@ import { Assembler } from './assembler.js';
 import { loadBinding } from './binding.js';
 import { describeIsolation } from './confinement.js';
 import { debugFiles, planDebug } from './debug.js';
-import { aborted, describe, disposed, failed, failure } from './errors.js';
+import { aborted, describe, disposed, failed, failure, invalid } from './errors.js';
 import guestResolve from './guest/resolve.cjs';
 import { TooMuchHidden } from './hidden.js';
 import { inspected } from './inspector.js';
@@ -24,6 +24,7 @@ import {
   toResult,
   unreadable,
 } from './outcome.js';
+import { OutdirWatch, OutdirRefused } from './outdir.js';
 import { askGuards } from './probe.js';
 import { keepInput, notSerializable } from './request.js';
 import { runtimeProblem } from './runtime.js';
@@ -52,8 +53,8 @@ import { Trials } from './trials.js';
 /** @typedef {import('./startups.js').PlannedRun} PlannedRun */
 
 /**
- * @typedef {{ view: import('./view.js').HandlerView, error?: undefined }
- *   | { view?: undefined, error: import('./errors.js').SandboxError }} Looked
+ * @typedef {{ view: import('./view.js').HandlerView, output?: OutdirWatch, error?: undefined }
+ *   | { view?: undefined, output?: undefined, error: import('./errors.js').SandboxError }} Looked
  */
 
 /** A package that takes longer to look at is on a file system that hangs. */
@@ -145,7 +146,7 @@ export class Subprocess {
     const absent = findHandler(job.request);
     if (absent) return failed(absent);
     const looked = this.#lookAhead(binding, job.request);
-    const { view, error: late } = looked instanceof Promise ? await looked : looked;
+    const { view, output, error: late } = looked instanceof Promise ? await looked : looked;
     if (late) return failed(late, { startMs: clock() - begunAt });
     if (view.home !== undefined && this.#warnings.length === 0) this.#warn(view.home);
     const { broken, failure: launcherFailure } = this.#terms.confine(binding.launcher);
@@ -157,7 +158,7 @@ export class Subprocess {
     if (broken.length && this.#config.isolation === 'strict')
       return failed(isolationUnavailable(broken.join('; ')));
     /** @type {PlannedRun} */
-    const run = { config: this.#config, ...this.#planRun(binding, job.request, view) };
+    const run = { config: this.#config, output, ...this.#planRun(binding, job.request, view) };
     if (run.failure) return failed(run.failure, { startMs: clock() - begunAt });
     /** @type {any} */
     let outcome;
@@ -179,6 +180,8 @@ export class Subprocess {
     noteOutcome(job.seen, outcome, run);
     if (run.session?.reading) await run.session.reading;
     run.session?.end();
+    if (output && outcome.kind === 'exit' && outcome.reason === 'none')
+      run.left = await output.check();
     outcome.marks = boundMarks(outcome.marks, {
       ...times,
       forkedAt: run.fork ? outcome.startedAt : 0,
@@ -297,8 +300,13 @@ export class Subprocess {
         addon.endRun(handle, false);
       };
       run.end = end;
+      const kill = (/** @type {import('./errors.js').SandboxError} */ why) => {
+        run.ending ??= why;
+        addon.endRun(handle, true);
+      };
       const onAbort = () => end(aborted(signal?.reason));
       const onDone = (/** @type {any} */ outcome) => {
+        run.output?.stop();
         if (outcome.kind === 'exit') Terms.pass(run.launcher.shape);
         signal?.removeEventListener('abort', onAbort);
         lookups.forget(names);
@@ -321,10 +329,7 @@ export class Subprocess {
           sink: job.sink ?? collector,
           send: (head, body) => addon.sendMessage(handle, { head, body }),
           took: (ms) => addon.noteTime(handle, ms),
-          fail: (error) => {
-            run.ending ??= error;
-            addon.endRun(handle, true);
-          },
+          fail: kill,
         });
         run.session = session;
         const options = {
@@ -362,6 +367,7 @@ export class Subprocess {
         return;
       }
       this.#running.add(end);
+      run.output?.watch(kill);
       this.#spares.fill(binding);
       if (this.#disposed) end(disposed());
       else if (signal?.aborted) onAbort();
@@ -418,21 +424,27 @@ export class Subprocess {
    * @param {import('./request.js').Request} request
    * @returns {Looked | Promise<Looked>}
    */
-  #lookAhead({ launcher }, request) {
+  #lookAhead({ addon, launcher }, request) {
     const asking = askGuards(launcher, this.#config.execution.cgroup);
     const outdated = this.#startups.outdated();
     const view = this.#startups.viewOf(request);
-    if (!asking && !(outdated instanceof Promise) && !(view instanceof Promise)) {
+    const { outdir } = request;
+    const atOnce = !asking && !(outdated instanceof Promise) && !(view instanceof Promise);
+    if (atOnce && outdir === undefined) {
       if (outdated) this.#renew();
       return { view };
     }
     const error = keepInput(request, this.#config.serialization);
     if (error) return { error };
     return this.#unlessEnded(request.signal, async () => {
-      await Promise.all([asking, outdated]);
+      const before =
+        outdir === undefined
+          ? undefined
+          : new OutdirWatch(addon, outdir, this.#config.execution).open();
+      const [seen, output] = await Promise.all([view, before, asking, outdated]);
       // Another run may have done so by now.
       if (this.#startups.outdated() === true) this.#renew();
-      return view;
+      return { view: seen, output };
     });
   }
 
@@ -446,7 +458,7 @@ export class Subprocess {
    * A run can be ended while files are looked at, and is when that takes too long.
    *
    * @param {AbortSignal | undefined} signal
-   * @param {() => Promise<import('./view.js').HandlerView>} look
+   * @param {() => Promise<Looked>} look
    * @returns {Promise<Looked>}
    */
   async #unlessEnded(signal, look) {
@@ -461,15 +473,7 @@ export class Subprocess {
     signal?.addEventListener('abort', onAbort, { once: true });
     this.#looking.add(end);
     if (this.#disposed) end(disposed());
-    look().then(
-      (view) => settle({ view }),
-      (error) =>
-        end(
-          error instanceof TooMuchHidden
-            ? isolationUnavailable(error.message)
-            : crashed(`its files could not be looked at: ${describe(error)}`),
-        ),
-    );
+    look().then(settle, (error) => end(notLookedAt(error)));
     const looked = await ended;
     this.#looking.delete(end);
     signal?.removeEventListener('abort', onAbort);
@@ -571,6 +575,13 @@ function findHandler(request) {
     const { name, message, details } = /** @type {any} */ (error);
     return { ...failure('HANDLER_NOT_FOUND', message, details), name };
   }
+}
+
+/** @param {unknown} error */
+function notLookedAt(error) {
+  if (error instanceof TooMuchHidden) return isolationUnavailable(error.message);
+  if (error instanceof OutdirRefused) return invalid(error.message);
+  return crashed(`its files could not be looked at: ${describe(error)}`);
 }
 
 function lookedTooLong() {

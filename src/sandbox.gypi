@@ -83,7 +83,7 @@
         'addon/live.c', 'addon/lookup.c', 'addon/message.c', 'addon/outbox.c', 'addon/outcome.c', 'addon/pace.c',
         'addon/pieces.c', 'addon/request.c', 'addon/run.c', 'addon/runner.c',
         'addon/sampler.c', 'addon/stamps.c', 'addon/start.c', 'addon/stream.c',
- 'addon/text.c',
+ 'addon/text.c', 'addon/usage.c',
       ],
     },
   ],

@@ -20,6 +20,8 @@ t.test('what is assumed where nothing is said', async (t) => {
       maxQueue: 1_000,
       maxResultBytes: 16 * 2 ** 20,
       maxOpenFiles: 256,
+      maxOutputMb: 1024,
+      maxOutputFiles: 100_000,
       tmpSizeMb: 64,
       cgroup: 'off',
       maxHostCalls: 64,

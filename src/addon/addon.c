@@ -13,6 +13,7 @@
 #include "message.h"
 #include "runner.h"
 #include "stamps.h"
+#include "usage.h"
 
 void sbx_check_failed(const char *file, int line, const char *what) {
   fprintf(stderr, "%s:%d: sandbox addon: check failed: %s\n", file, line, what);
@@ -106,6 +107,7 @@ NAPI_MODULE_INIT(/* env, exports */) {
       {"checkHost", NULL, check_host, NULL, NULL, NULL, napi_enumerable, NULL},
       {"stampFiles", NULL, sbx_stamp_files, NULL, NULL, NULL, napi_enumerable, NULL},
       {"stampFilesLater", NULL, sbx_stamp_files_later, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"measureLater", NULL, sbx_usage_measure_later, NULL, NULL, NULL, napi_enumerable, NULL},
   };
   struct sbx_env *state = calloc(1, sizeof *state);
   if (!state) {

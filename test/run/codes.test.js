@@ -39,6 +39,11 @@ const provoke = {
       ),
       { config: { execution: { maxThreads: 24 } } },
     ),
+  OUTPUT_LIMIT: (t) =>
+    run(t, handler(`(await import('node:fs')).writeFileSync(ctx.outdir + '/a', '');`), {
+      config: { execution: { maxOutputFiles: 0 } },
+      ctx: { outdir: project(t, {}) },
+    }),
   HANDLER_ERROR: (t) => run(t, handler('throw new Error("something is wrong");')),
   HANDLER_NOT_FOUND: (t) => run(t, wait, { file: 'absent.mjs' }),
   HANDLER_EXIT: (t) => run(t, handler('process.exit(1);')),

@@ -69,6 +69,8 @@ const execution: Required<ExecutionConfig> = {
   preloadTimeoutMs: 10,
   spares: 'auto',
   maxFileSizeMb: 1,
+  maxOutputMb: 1,
+  maxOutputFiles: 1,
   tmpSizeMb: 1,
   cgroup: 'off',
 };
@@ -277,6 +279,7 @@ function codes(code: SandboxErrorCode): string {
     case 'MEMORY_LIMIT':
     case 'CPU_LIMIT':
     case 'THREAD_LIMIT':
+    case 'OUTPUT_LIMIT':
     case 'HANDLER_ERROR':
     case 'HANDLER_NOT_FOUND':
     case 'HANDLER_EXIT':
