@@ -2,8 +2,7 @@
 /* The rules of the system call filter, as BPF. Pure; may allocate.
  *
  * Where the kernel reads an argument as an int, only its low half is compared: what is in the high
- * one does not matter to the kernel, so it must not matter here (TIOCSTI with garbage above it,
- * CVE-2019-10063). */
+ * one does not matter to the kernel, so it must not matter here. */
 #include "rules.h"
 
 #include <asm/ioctls.h>

@@ -1,5 +1,5 @@
 export default {
-  title: 'puts input into a terminal (TIOCSTI), also with rubbish in the upper half of the number',
+  title: 'puts input into a terminal (TIOCSTI)',
   category: 'devices',
   guards: ['seccomp'],
   proof: 'call',
@@ -7,8 +7,6 @@ export default {
   reached: ['ENOTTY'],
   deny: ['EPERM', 'EACCES', 'ENOSYS'],
   act: async ({ attempt, sys }) => {
-    const TIOCSTI = 0x5412n;
-    for (const request of [TIOCSTI, TIOCSTI | (1n << 32n), TIOCSTI | (0xdeadbeefn << 32n)])
-      await attempt(`0x${request.toString(16)}`, () => sys('ioctl', 0, request, Buffer.from('x')));
+    await attempt('TIOCSTI', () => sys('ioctl', 0, 0x5412, Buffer.from('x')));
   },
 };
