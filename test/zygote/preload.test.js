@@ -241,7 +241,9 @@ t.test('the processes it starts are bounded, and end with it', async (t) => {
      }
      export const handle = () => [started, code];`,
   );
-  const runner = forking(t, { execution: { preload: ['./handler.mjs'], concurrency: 1 } });
+  // Else their threads are too many first.
+  const execution = { preload: ['./handler.mjs'], concurrency: 1, maxThreads: 100_000 };
+  const runner = forking(t, { execution });
   const { data, error } = await runsIn(runner, dir)();
   t.equal(error, undefined, JSON.stringify(error));
   // The kernel does not count the processes of a host that is root.
