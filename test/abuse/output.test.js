@@ -159,7 +159,8 @@ t.test('39. a host that has hardly any descriptors left says so', async (t) => {
   const limited = (/** @type {number} */ files) =>
     host(
       t,
-      handler('return 1;'),
+      // All of them are there at the same time.
+      handler('await new Promise((resolve) => setTimeout(resolve, 1000)); return 1;'),
       `
       const { openSync, readdirSync } = await import('node:fs');
       const runner = createSandboxRunner({ execution: { concurrency: 64 } });
