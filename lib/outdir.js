@@ -121,12 +121,17 @@ export class OutdirWatch {
     /** @type {NodeJS.Timeout | undefined} */
     let timer;
     const patienceMs = PATIENCE_MS + SHARE * this.#slowestMs;
+    let late = false;
     const patience = new Promise((resolve) => {
-      timer = setTimeout(resolve, patienceMs);
+      timer = setTimeout(() => {
+        late = true;
+        resolve(undefined);
+      }, patienceMs);
     });
     const last = async () => {
       await this.#going;
-      return this.#excess(patienceMs);
+      // Nobody waits for another look by then.
+      return late ? undefined : this.#excess(patienceMs);
     };
     const error = await Promise.race([last().catch(() => undefined), patience]);
     clearTimeout(timer);
