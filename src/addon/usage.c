@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include "addon.h"
 #include "args.h"
@@ -96,7 +97,7 @@ static void count_entry(struct usage *usage, int at, const char *name) {
 static void step(struct usage *usage) {
   DIR *dir = usage->dirs[usage->depth - 1];
   errno = 0;
-  const struct dirent *entry = readdir(dir);
+  const struct dirent *entry = readdir(dir); /* NOLINT(concurrency-mt-unsafe): its own stream */
   if (entry) {
     if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
       count_entry(usage, dirfd(dir), entry->d_name);
@@ -161,11 +162,12 @@ static napi_value to_object(napi_env napi, const struct usage *usage) {
 }
 
 static napi_value to_error(napi_env napi, int errnum) {
-  char room[64];
+  char room[64], what[128];
   napi_value code, message, error;
   if (napi_create_string_utf8(napi, sbx_errno_name(errnum, room), NAPI_AUTO_LENGTH, &code) !=
           napi_ok ||
-      napi_create_string_utf8(napi, strerror(errnum), NAPI_AUTO_LENGTH, &message) != napi_ok ||
+      napi_create_string_utf8(napi, uv_strerror_r(-errnum, what, sizeof what), NAPI_AUTO_LENGTH,
+                              &message) != napi_ok ||
       napi_create_error(napi, code, message, &error) != napi_ok)
     return NULL;
   return error;
